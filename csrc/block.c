@@ -1,0 +1,213 @@
+/* block.c: nameless memory of one process that others map read-only.
+ *
+ * The only Linux file of the core: memfd_create, file seals and /proc/PID/fd have no portable
+ * twin.  Elsewhere every request is answered with FC_E_IO and ENOSYS, and the homes that are made
+ * of files serve instead. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "fc_internal.h"
+
+#include <errno.h>
+
+static const fc_block CLOSED = {.data = NULL, .size = 0, .fd = -1, .owner = 0, .sealed = 0};
+
+#ifdef __linux__
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+/* Newer than the headers of the oldest systems we build on; the kernel says whether it knows. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum { SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
+
+static size_t page_size(void) {
+  return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Close what a failed call had opened so far, and keep the reason. */
+static fc_status fail(fc_block *block, fc_status status, int reason, int *detail) {
+  fc_block_close(block);
+  *detail = reason;
+  return status;
+}
+
+static int open_memfd(const char *name) {
+  int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+  if (fd < 0 && errno == EINVAL) fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  return fd;
+}
+
+/* memfd pages escape the kernel's overcommit check, so asking for more than the machine has would
+ * end with the OOM killer instead of an error. */
+static int exceeds_machine(size_t size) {
+  struct sysinfo info;
+  if (sysinfo(&info) != 0) return 0;
+  return size / info.mem_unit > (size_t)info.totalram + info.totalswap;
+}
+
+/* Allocate every page.  A signal makes the kernel give back what the interrupted call had
+ * allocated, so a timer that ticks faster than a call lasts would never let it end: the calls
+ * shrink until they fit between two signals. */
+static int allocate(int fd, size_t size) {
+  const size_t largest = (size_t)64 << 20, smallest = (size_t)64 << 10;
+  size_t step = largest;
+  for (size_t done = 0; done < size;) {
+    size_t part = FC_MIN(step, size - done);
+    int error = posix_fallocate(fd, (off_t)done, (off_t)part);
+    if (error == EINTR) {
+      step = FC_MAX(step / 2, smallest);
+    } else if (error != 0) {
+      return error;
+    } else {
+      done += part;
+      step = FC_MIN(step * 2, largest);
+    }
+  }
+  return 0;
+}
+
+static int map(fc_block *block, int protection) {
+  void *data = mmap(NULL, block->size, protection, MAP_SHARED, block->fd, 0);
+  if (data == MAP_FAILED) return errno;
+  block->data = data;
+  return 0;
+}
+
+fc_status fc_block_create(fc_block *block, size_t size, const char *name, int *detail) {
+  const size_t page = page_size();
+  *block = CLOSED;
+  *detail = 0;
+  if (size == 0 || size > (size_t)PTRDIFF_MAX - page || name == NULL) return FC_E_ARGUMENT;
+  if (exceeds_machine(size)) return fail(block, FC_E_IO, ENOMEM, detail);
+  block->fd = open_memfd(name);
+  if (block->fd < 0) return fail(block, FC_E_IO, errno, detail);
+  block->size = (size + page - 1) / page * page;
+  block->owner = 1;
+  if (ftruncate(block->fd, (off_t)block->size) != 0) return fail(block, FC_E_IO, errno, detail);
+  /* Mapping first: an address-space limit then refuses before any page is taken. */
+  int error = map(block, PROT_READ | PROT_WRITE);
+  if (error == 0) error = allocate(block->fd, block->size);
+  if (error != 0) return fail(block, FC_E_IO, error, detail);
+  if (fcntl(block->fd, F_ADD_SEALS, SIZE_SEALS) != 0) return fail(block, FC_E_IO, errno, detail);
+  return FC_OK;
+}
+
+fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
+                        int *detail) {
+  struct stat info;
+  *block = CLOSED;
+  *detail = 0;
+  if (path == NULL || size == 0 || size > (size_t)PTRDIFF_MAX) return FC_E_ARGUMENT;
+  /* The number may by now stand for a FIFO or a terminal: neither wait for it nor adopt it. */
+  block->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (block->fd < 0) return fail(block, FC_E_IO, errno, detail);
+  if (fstat(block->fd, &info) != 0) return fail(block, FC_E_IO, errno, detail);
+  const int seals = fcntl(block->fd, F_GET_SEALS); /* -1 for what is no memfd */
+  if (!S_ISREG(info.st_mode) || (uint64_t)info.st_ino != inode || (uint64_t)info.st_size != size ||
+      seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS) {
+    return fail(block, FC_E_CHANGED, 0, detail);
+  }
+  block->size = size;
+  block->sealed = 1;
+  const int error = map(block, PROT_READ);
+  if (error != 0) return fail(block, FC_E_IO, error, detail);
+  return FC_OK;
+}
+
+uint64_t fc_block_inode(const fc_block *block) {
+  struct stat info;
+  if (block->fd < 0 || fstat(block->fd, &info) != 0) return 0;
+  return (uint64_t)info.st_ino;
+}
+
+fc_status fc_block_seal(fc_block *block, int *detail) {
+  *detail = 0;
+  if (block->data == NULL) return FC_E_ARGUMENT;
+  if (block->sealed) return FC_OK;
+  if (mprotect(block->data, block->size, PROT_READ) != 0) {
+    *detail = errno;
+    return FC_E_IO;
+  }
+  block->sealed = 1;
+  return FC_OK;
+}
+
+/* Other threads may be writing the same page: adding nothing, atomically, keeps what they wrote. */
+static void touch(const fc_block *block, size_t begin, size_t end, size_t page) {
+  for (size_t at = begin; at < end; at += page) {
+    _Atomic uint8_t *byte = (_Atomic uint8_t *)(block->data + at);
+    if (block->sealed) {
+      (void)atomic_load_explicit(byte, memory_order_relaxed);
+    } else {
+      atomic_fetch_add_explicit(byte, 0, memory_order_relaxed);
+    }
+  }
+}
+
+void fc_block_prefault(fc_block *block, size_t offset, size_t size) {
+  if (block->data == NULL || offset >= block->size || size == 0) return;
+  const size_t page = page_size();
+  const size_t begin = offset / page * page;
+  const size_t end = offset + FC_MIN(size, block->size - offset);
+  const int advice = block->sealed ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
+  if (madvise(block->data + begin, end - begin, advice) != 0 && errno == EINVAL) {
+    touch(block, begin, end, page); /* a kernel before 5.14 */
+  }
+}
+
+void fc_block_close(fc_block *block) {
+  /* Both calls concern this process alone: a child of fork has its own mapping and descriptor. */
+  if (block->data != NULL) munmap(block->data, block->size);
+  if (block->fd >= 0) close(block->fd);
+  *block = CLOSED;
+}
+
+#else
+
+fc_status fc_block_create(fc_block *block, size_t size, const char *name, int *detail) {
+  (void)name;
+  *block = CLOSED;
+  *detail = ENOSYS;
+  return size == 0 ? FC_E_ARGUMENT : FC_E_IO;
+}
+
+fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
+                        int *detail) {
+  (void)path, (void)inode, (void)size;
+  *block = CLOSED;
+  *detail = ENOSYS;
+  return FC_E_IO;
+}
+
+uint64_t fc_block_inode(const fc_block *block) {
+  (void)block;
+  return 0;
+}
+
+fc_status fc_block_seal(fc_block *block, int *detail) {
+  (void)block;
+  *detail = ENOSYS;
+  return FC_E_IO;
+}
+
+void fc_block_prefault(fc_block *block, size_t offset, size_t size) {
+  (void)block, (void)offset, (void)size;
+}
+
+void fc_block_close(fc_block *block) {
+  *block = CLOSED;
+}
+
+#endif

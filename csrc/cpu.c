@@ -1,0 +1,60 @@
+/* cpu.c: which instruction set the kernels use; decided once per process. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fc_internal.h"
+
+/* The decision fits one atomic word, so that it needs no lock: threads that race here compute the
+ * same value.  0 means not decided yet. */
+enum { CHOICE_MADE = 1 << 8, CHOICE_UNKNOWN = 1 << 9, CHOICE_MISSING = 1 << 10 };
+static _Atomic int choice;
+
+static const char *const names[] = {
+    [FC_CPU_SCALAR] = "scalar", [FC_CPU_AVX2] = "avx2", [FC_CPU_NEON] = "neon"};
+
+static int is_here(fc_cpu cpu) {
+#ifdef __x86_64__
+  /* The builtin also asks whether the operating system saves the wide registers. */
+  if (cpu == FC_CPU_AVX2) return __builtin_cpu_supports("avx2") != 0;
+#endif
+  return cpu == FC_CPU_SCALAR;
+}
+
+static int decide(void) {
+  const char *mask = getenv("FASTCACHE_CPU");
+  if (!mask || !*mask) return CHOICE_MADE | (is_here(FC_CPU_AVX2) ? FC_CPU_AVX2 : FC_CPU_SCALAR);
+  for (int cpu = FC_CPU_SCALAR; cpu <= FC_CPU_NEON; cpu++) {
+    if (strcmp(mask, names[cpu]) != 0) continue;
+    if (is_here((fc_cpu)cpu)) return CHOICE_MADE | cpu;
+    return CHOICE_MADE | CHOICE_MISSING | FC_CPU_SCALAR;
+  }
+  return CHOICE_MADE | CHOICE_UNKNOWN | FC_CPU_SCALAR;
+}
+
+static int chosen(void) {
+  int value = atomic_load_explicit(&choice, memory_order_relaxed);
+  if (!value) {
+    value = decide();
+    atomic_store_explicit(&choice, value, memory_order_relaxed);
+  }
+  return value;
+}
+
+fc_cpu fc_cpu_get(void) {
+  return (fc_cpu)(chosen() & 0xff);
+}
+
+const char *fc_cpu_name(void) {
+  return names[fc_cpu_get()];
+}
+
+const char *fc_cpu_mask_error(void) {
+  int value = chosen();
+  if (value & CHOICE_UNKNOWN)
+    return "FASTCACHE_CPU names an instruction set that fastcache does not know (scalar, avx2); "
+           "running scalar";
+  if (value & CHOICE_MISSING)
+    return "FASTCACHE_CPU names an instruction set that this processor or build does not have; "
+           "running scalar";
+  return NULL;
+}

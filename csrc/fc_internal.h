@@ -1,0 +1,82 @@
+/* fc_internal.h: what the files of csrc/ say to one another.  Nothing outside csrc includes it. */
+#ifndef FC_INTERNAL_H
+#define FC_INTERNAL_H
+
+#include "fastcache.h"
+
+#define FC_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define FC_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* ---- cpu.c: one value for the process ------------------------------------------------------ */
+typedef enum fc_cpu { FC_CPU_SCALAR = 0, FC_CPU_AVX2, FC_CPU_NEON } fc_cpu;
+fc_cpu fc_cpu_get(void);
+
+/* ---- resample.c: the row sink -----------------------------------------------------------------
+ * A codec pushes source rows in order, top to bottom; finished output rows appear in the slot.
+ * The sink asks for the smallest rectangle that it needs ("need": rows y0..y1, columns x0..x1 of
+ * the source); a codec may make more, and says with _begin which rectangle it will push. */
+typedef struct fc_sink fc_sink;
+
+typedef struct fc_rect {
+  int32_t y0, x0, y1, x1; /* half open */
+} fc_rect;
+
+fc_sink *fc_sink_new(void);
+void fc_sink_free(fc_sink *sink);
+/* Plan one image: geometry must have passed fc_geometry_check.  Writes the padding at once. */
+fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *geometry, const fc_image_spec *spec,
+                       uint8_t *out, size_t out_stride);
+/* Empty (y0 == y1) when the window lies wholly in the padding. */
+fc_rect fc_sink_need(const fc_sink *sink);
+/* The pushed rows will start at column x0 (<= need.x0) and at row y0 (<= need.y0). */
+void fc_sink_begin(fc_sink *sink, int32_t y0, int32_t x0);
+/* Push count rows that follow the last ones.  Every row must be readable for FC_ROW_SLACK bytes
+ * beyond its last needed pixel: SIMD loads run over. */
+#define FC_ROW_SLACK 64
+void fc_sink_push(fc_sink *sink, const uint8_t *const *rows, int count);
+/* Best number of rows to push at once. */
+#define FC_SINK_ROWS 8
+/* Bytes the sink allocates for such a geometry, an upper bound. */
+size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec);
+
+/* ---- colour.c: row conversions, Pillow's arithmetic ----------------------------------------- */
+typedef void (*fc_convert_row)(uint8_t *out, const uint8_t *in, size_t pixels);
+/* From the codec's components (1 L, 3 RGB, 4 inverted CMYK as Adobe stores it) to channels
+ * 1, 3 or 4; NULL when they are the same already. */
+fc_convert_row fc_convert_for(int components, int channels);
+
+/* ---- file.c ---------------------------------------------------------------------------------- */
+/* A thread's reusable, growing buffer. */
+typedef struct fc_buffer {
+  uint8_t *data;
+  size_t size;     /* valid bytes; FC_ROW_SLACK readable zero bytes follow them */
+  size_t capacity;
+} fc_buffer;
+void fc_buffer_free(fc_buffer *buffer);
+fc_status fc_buffer_reserve(fc_buffer *buffer, size_t capacity);
+/* Open without blocking on FIFOs; FC_E_NOT_REGULAR unless a regular file. */
+fc_status fc_file_open(const char *path, int *fd, int64_t *size, int *detail);
+fc_status fc_file_read(const char *path, fc_buffer *buffer, int *detail);
+
+/* ---- jpeg.c ---------------------------------------------------------------------------------- */
+typedef struct fc_jpeg fc_jpeg;
+fc_jpeg *fc_jpeg_new(void);
+void fc_jpeg_free(fc_jpeg *jpeg);
+/* Decode into the sink, which is planned for the stored (not oriented) image.  info is what
+ * fc_probe_bytes said of the same data.  channels: 1, 3 or 4. */
+fc_status fc_jpeg_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size,
+                         const fc_image_info *info, int channels, const fc_limits *limits,
+                         fc_sink *sink, int *detail);
+size_t fc_jpeg_scratch(const fc_image_info *info, int channels);
+/* libjpeg's text for its message code; a constant string. */
+const char *fc_jpeg_message(int code);
+
+/* ---- cursor ---------------------------------------------------------------------------------- */
+/* The next item, or -1 when none is left or the job is cancelled. */
+static inline int64_t fc_cursor_take(fc_cursor *cursor) {
+  if (atomic_load_explicit(&cursor->cancel, memory_order_relaxed)) return -1;
+  int64_t item = atomic_fetch_add_explicit(&cursor->next, 1, memory_order_relaxed);
+  return item < cursor->count ? item : -1;
+}
+
+#endif

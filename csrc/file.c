@@ -1,0 +1,83 @@
+/* file.c: opening and reading files that may be anything, and the buffer they are read into. */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fc_internal.h"
+
+void fc_buffer_free(fc_buffer *buffer) {
+  free(buffer->data);
+  *buffer = (fc_buffer){0};
+}
+
+/* The old content is given up first: a growing buffer never exists twice. */
+fc_status fc_buffer_reserve(fc_buffer *buffer, size_t capacity) {
+  if (capacity <= buffer->capacity) return FC_OK;
+  fc_buffer_free(buffer);
+  if (capacity > SIZE_MAX - FC_ROW_SLACK) return FC_E_NOMEM;
+  buffer->data = malloc(capacity + FC_ROW_SLACK);
+  if (!buffer->data) return FC_E_NOMEM;
+  buffer->capacity = capacity;
+  memset(buffer->data, 0, FC_ROW_SLACK);
+  return FC_OK;
+}
+
+fc_status fc_file_open(const char *path, int *fd, int64_t *size, int *detail) {
+  struct stat about;
+  *detail = 0;
+  /* O_NONBLOCK: opening a FIFO without a writer would wait for ever. */
+  *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (*fd < 0) {
+    if (errno == ENXIO) return FC_E_NOT_REGULAR; /* a socket */
+    *detail = errno;
+    return FC_E_IO;
+  }
+  fc_status status = FC_OK;
+  if (fstat(*fd, &about) != 0) {
+    *detail = errno;
+    status = FC_E_IO;
+  } else if (!S_ISREG(about.st_mode)) {
+    status = FC_E_NOT_REGULAR;
+  } else if (about.st_size == 0) {
+    status = FC_E_EMPTY;
+  }
+  if (status == FC_OK) {
+    *size = (int64_t)about.st_size;
+  } else {
+    close(*fd);
+    *fd = -1;
+  }
+  return status;
+}
+
+/* At most the size at opening: a file that grows meanwhile cannot keep the thread for ever. */
+static fc_status read_all(int fd, size_t size, fc_buffer *buffer, int *detail) {
+  buffer->size = 0;
+  while (buffer->size < size) {
+    ssize_t got = read(fd, buffer->data + buffer->size, size - buffer->size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      *detail = errno;
+      return FC_E_IO;
+    }
+    if (got == 0) break;
+    buffer->size += (size_t)got;
+  }
+  memset(buffer->data + buffer->size, 0, FC_ROW_SLACK);
+  return buffer->size ? FC_OK : FC_E_EMPTY;
+}
+
+fc_status fc_file_read(const char *path, fc_buffer *buffer, int *detail) {
+  int fd;
+  int64_t size;
+  fc_status status = fc_file_open(path, &fd, &size, detail);
+  if (status != FC_OK) return status;
+  status = (uint64_t)size > SIZE_MAX ? FC_E_NOMEM : fc_buffer_reserve(buffer, (size_t)size);
+  if (status == FC_OK) status = read_all(fd, (size_t)size, buffer, detail);
+  close(fd);
+  return status;
+}

@@ -1,0 +1,93 @@
+/* resample.c: what is asked for (geometry and spec), its padding, and images in memory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "resample.h"
+
+static int is_inside(int32_t at, int32_t length, int32_t whole) {
+  return at >= 0 && length >= 1 && length <= whole && at <= whole - length;
+}
+
+fc_status fc_geometry_check(const fc_geometry *g) {
+  int ok = is_inside(g->crop_y, g->crop_h, g->src_h) && is_inside(g->crop_x, g->crop_w, g->src_w);
+  ok = ok && g->size_h >= 1 && g->size_w >= 1 && g->out_h >= 1 && g->out_w >= 1;
+  return ok ? FC_OK : FC_E_ARGUMENT;
+}
+
+int fc_spec_is_valid(const fc_image_spec *spec) {
+  const int channels = spec->channels;
+  return (channels == 1 || channels == 3 || channels == 4) && spec->filter >= 0 &&
+         spec->filter < FC_FILTER_COUNT;
+}
+
+static void fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec) {
+  const size_t channels = (size_t)spec->channels, bytes = pixels * channels;
+  if (!bytes) return;
+  memcpy(out, spec->fill, channels);
+  for (size_t done = channels; done < bytes;) {
+    size_t step = FC_MIN(done, bytes - done);
+    memcpy(out + done, out, step);
+    done += step;
+  }
+}
+
+void fc_fill_around(uint8_t *out, size_t stride, const fc_geometry *g, const fc_rect *inside,
+                    const fc_image_spec *spec) {
+  const size_t channels = (size_t)spec->channels;
+  for (int32_t y = 0; y < g->out_h; y++) {
+    uint8_t *row = out + (size_t)y * stride;
+    if (y < inside->y0 || y >= inside->y1) {
+      fill_pixels(row, (size_t)g->out_w, spec);
+    } else {
+      fill_pixels(row, (size_t)inside->x0, spec);
+      fill_pixels(row + (size_t)inside->x1 * channels, (size_t)(g->out_w - inside->x1), spec);
+    }
+  }
+}
+
+/* Push the needed rows.  Those that the kernels would read beyond the end of the source go through
+ * `copy`, one after another. */
+static void push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size,
+                        int channels, uint8_t *copy) {
+  const fc_rect need = fc_sink_need(sink);
+  const size_t from = (size_t)need.x0 * (size_t)channels;
+  const size_t bytes = (size_t)(need.x1 - need.x0) * (size_t)channels;
+  const uint8_t *rows[FC_SINK_ROWS];
+  int count = 0;
+  fc_sink_begin(sink, need.y0, need.x0);
+  for (int32_t y = need.y0; y < need.y1; y++) {
+    const size_t at = (size_t)y * stride + from;
+    const int runs_over = size - at - bytes < FC_ROW_SLACK;
+    rows[count++] = source + at;
+    if (runs_over) {
+      fc_sink_push(sink, rows, count - 1);
+      memcpy(copy, source + at, bytes);
+      memset(copy + bytes, 0, FC_ROW_SLACK);
+      rows[0] = copy;
+      count = 1;
+    }
+    if (runs_over || count == FC_SINK_ROWS) {
+      fc_sink_push(sink, rows, count);
+      count = 0;
+    }
+  }
+  fc_sink_push(sink, rows, count);
+}
+
+fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geometry *g,
+                      const fc_image_spec *spec, uint8_t *out, size_t out_stride) {
+  if (fc_geometry_check(g) != FC_OK || !fc_spec_is_valid(spec)) return FC_E_ARGUMENT;
+  const size_t row = (size_t)g->src_w * (size_t)spec->channels;
+  if (source_stride < row) return FC_E_ARGUMENT;
+  fc_sink *sink = fc_sink_new();
+  uint8_t *copy = malloc(row + FC_ROW_SLACK);
+  fc_status status = FC_E_NOMEM;
+  if (sink && copy) status = fc_sink_plan(sink, g, spec, out, out_stride);
+  if (status == FC_OK) {
+    const size_t size = (size_t)(g->src_h - 1) * source_stride + row;
+    push_pixels(sink, source, source_stride, size, spec->channels, copy);
+  }
+  free(copy);
+  fc_sink_free(sink);
+  return status;
+}

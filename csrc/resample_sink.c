@@ -1,0 +1,326 @@
+/* resample_sink.c: the row sink.  Source rows come in one after another, a ring keeps the few that
+ * are in use, and as soon as it holds all rows of an output row, that row is written.
+ *
+ * Usually rows go through the across pass on their way into the ring and through the down pass on
+ * their way out.  Where Pillow runs its vertical pass first, the ring keeps source rows, and both
+ * passes follow on the way out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "resample.h"
+
+typedef enum sink_order {
+  ACROSS_FIRST,
+  DOWN_FIRST,
+  NEITHER /* both passes copy: rows go straight to the output */
+} sink_order;
+
+struct fc_sink {
+  const fc_kernels *kernels;
+  fc_across x;
+  fc_axis y;
+  sink_order order;
+
+  uint8_t *out; /* first pixel of the window that is not padding */
+  size_t out_stride, out_bytes;
+
+  uint8_t *ring; /* source row r (from y.lo on) is ring row r % ring_rows */
+  size_t ring_pitch, ring_bytes;
+  int32_t ring_rows;
+  const uint8_t **taps; /* the ring rows of one output row, in order */
+  /* DOWN_FIRST: FC_SINK_ROWS rows between the passes, and as many after them. */
+  uint8_t *between, *after;
+  size_t after_pitch;
+
+  int64_t row;   /* the next pushed row, counted from y.lo */
+  int32_t ready; /* source rows before this one are in the ring or not needed */
+  int32_t next;  /* the next output row */
+  int32_t use;   /* the first output row that may need `row` */
+  size_t skip;   /* bytes from the start of a pushed row to x.axis.lo */
+
+  void *memory;
+  size_t capacity;
+};
+
+#define MEMORY_ALIGN 64
+
+static const fc_kernels *kernels_here(void) {
+#ifdef __x86_64__
+  if (fc_cpu_get() == FC_CPU_AVX2) return &fc_kernels_avx2;
+#endif
+  return &fc_kernels_scalar;
+}
+
+fc_sink *fc_sink_new(void) {
+  return calloc(1, sizeof(fc_sink));
+}
+
+void fc_sink_free(fc_sink *sink) {
+  if (!sink) return;
+  free(sink->memory);
+  free(sink);
+}
+
+/* ---- planning ---- */
+
+/* The part of one direction's window that lies in the resampled image. */
+static fc_span span_of(int32_t crop, int32_t size, int32_t window, int32_t out) {
+  int64_t first = FC_MAX(window, 0);
+  int64_t end = FC_MIN((int64_t)window + out, size);
+  fc_span span = {crop, size, (int32_t)FC_MIN(first, size), (int32_t)FC_MAX(end - first, 0)};
+  return span;
+}
+
+static fc_span span_y(const fc_geometry *g) {
+  return span_of(g->crop_h, g->size_h, g->win_y, g->out_h);
+}
+
+static fc_span span_x(const fc_geometry *g) {
+  return span_of(g->crop_w, g->size_w, g->win_x, g->out_w);
+}
+
+/* Pillow (since 13) shrinks the height first if it loses more than twice as many pixels as the
+ * width.  The order shows: values are rounded and clipped between the passes. */
+static sink_order order_of(const fc_span *y, const fc_span *x, int filter) {
+  if (y->in == y->size && x->in == x->size) return NEITHER;
+  if (x->in == x->size || filter == FC_NEAREST) return ACROSS_FIRST;
+  int64_t loss_y = (int64_t)y->in - y->size, loss_x = (int64_t)x->in - x->size;
+  return loss_y > 0 && loss_y > 2 * loss_x ? DOWN_FIRST : ACROSS_FIRST;
+}
+
+/* The kernels read and write whole vectors.  A pitch that is an odd number of cache lines keeps
+ * the pixels of a column in different cache sets. */
+static size_t pitch_for(int32_t pixels, int channels) {
+  return FC_ROUND_UP((size_t)pixels * (size_t)channels + FC_ROW_SLACK, 128) + 64;
+}
+
+/* Place everything in one allocation; with base == NULL, count its bytes.  The numbers follow from
+ * the geometry alone, so that fc_sink_scratch tells the truth.  Returns the planner's work space.
+ */
+static double *place(fc_sink *sink, const fc_span *y, const fc_span *x, const fc_image_spec *spec,
+                     fc_carver *carver) {
+  const int channels = spec->channels, filter = spec->filter;
+  fc_axis_carve(&sink->y, y, filter, carver);
+  fc_axis_carve(&sink->x.axis, x, filter, carver);
+  const size_t taps_x = (size_t)fc_axis_taps(x, filter);
+  sink->x.packed =
+      fc_carve(carver, sink->kernels->packed_bytes((size_t)x->count, taps_x, channels), 1);
+
+  const int32_t taps_y = fc_axis_taps(y, filter);
+  sink->taps = fc_carve(carver, (size_t)taps_y, sizeof *sink->taps);
+  sink->order = order_of(y, x, filter);
+  sink->after_pitch = pitch_for(x->count, channels);
+  sink->ring_pitch = sink->after_pitch;
+  if (sink->order == DOWN_FIRST) {
+    sink->ring_pitch = pitch_for(fc_axis_extent(x, filter), channels);
+    sink->between = fc_carve(carver, FC_SINK_ROWS, sink->ring_pitch);
+    sink->after = fc_carve(carver, FC_SINK_ROWS, sink->after_pitch);
+  }
+  sink->ring_rows = FC_MIN(taps_y, INT32_MAX - FC_SINK_ROWS) + FC_SINK_ROWS;
+  sink->ring = fc_carve(carver, (size_t)sink->ring_rows, sink->ring_pitch);
+  size_t work = FC_MAX(fc_axis_work(y, filter), fc_axis_work(x, filter));
+  return fc_carve(carver, work, 1);
+}
+
+size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec) {
+  fc_sink sink = {.kernels = kernels_here()};
+  fc_span y = span_y(geometry), x = span_x(geometry);
+  fc_carver counter = {0};
+  if (y.count && x.count) place(&sink, &y, &x, spec, &counter);
+  const size_t fixed = sizeof sink + MEMORY_ALIGN;
+  return counter.used > SIZE_MAX - fixed ? SIZE_MAX : counter.used + fixed;
+}
+
+/* The sink's memory only grows; what it held is not needed any more. */
+static fc_status reserve(fc_sink *sink, size_t bytes) {
+  if (bytes <= sink->capacity) return FC_OK;
+  free(sink->memory);
+  sink->memory = NULL;
+  sink->capacity = 0;
+  if (bytes > PTRDIFF_MAX) return FC_E_NOMEM;
+  sink->memory = malloc(bytes);
+  if (!sink->memory) return FC_E_NOMEM;
+  sink->capacity = bytes;
+  return FC_OK;
+}
+
+static fc_status plan_axes(fc_sink *sink, const fc_span *y, const fc_span *x,
+                           const fc_image_spec *spec) {
+  fc_carver counter = {0};
+  place(sink, y, x, spec, &counter);
+  if (counter.used > SIZE_MAX - MEMORY_ALIGN) return FC_E_NOMEM;
+  fc_status status = reserve(sink, counter.used + MEMORY_ALIGN);
+  if (status != FC_OK) return status;
+  const size_t beyond = (uintptr_t)sink->memory % MEMORY_ALIGN;
+  fc_carver carver = {(uint8_t *)sink->memory + (MEMORY_ALIGN - beyond), 0};
+  double *work = place(sink, y, x, spec, &carver);
+
+  fc_axis_plan(&sink->y, y, spec->filter, 0, work);
+  fc_axis_plan(&sink->x.axis, x, spec->filter, spec->channels, work);
+  if (sink->x.axis.pass >= FC_PASS_HIGH) sink->kernels->pack(&sink->x);
+  return FC_OK;
+}
+
+fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec *spec, uint8_t *out,
+                       size_t out_stride) {
+  sink->y.count = sink->y.lo = sink->y.hi = 0;
+  sink->x.axis.count = sink->x.axis.lo = sink->x.axis.hi = 0;
+  if (!fc_spec_is_valid(spec)) return FC_E_ARGUMENT;
+  const size_t channels = (size_t)spec->channels;
+  if (out_stride < (size_t)g->out_w * channels) return FC_E_ARGUMENT;
+
+  const fc_span y = span_y(g), x = span_x(g);
+  fc_rect inside = {0, 0, 0, 0};
+  const int is_empty = !y.count || !x.count;
+  if (!is_empty) {
+    inside.y0 = y.first - g->win_y;
+    inside.x0 = x.first - g->win_x;
+    inside.y1 = inside.y0 + y.count;
+    inside.x1 = inside.x0 + x.count;
+  }
+  fc_fill_around(out, out_stride, g, &inside, spec);
+  if (is_empty) return FC_OK;
+
+  sink->kernels = kernels_here();
+  sink->x.channels = spec->channels;
+  fc_status status = plan_axes(sink, &y, &x, spec);
+  if (status != FC_OK) return status;
+  sink->out = out + (size_t)inside.y0 * out_stride + (size_t)inside.x0 * channels;
+  sink->out_stride = out_stride;
+  sink->out_bytes = (size_t)x.count * channels;
+  sink->ring_bytes = sink->out_bytes;
+  if (sink->order == DOWN_FIRST)
+    sink->ring_bytes = (size_t)(sink->x.axis.hi - sink->x.axis.lo) * channels;
+  sink->y.lo += g->crop_y;
+  sink->y.hi += g->crop_y;
+  sink->x.axis.lo += g->crop_x;
+  sink->x.axis.hi += g->crop_x;
+  fc_sink_begin(sink, sink->y.lo, sink->x.axis.lo);
+  return FC_OK;
+}
+
+fc_rect fc_sink_need(const fc_sink *sink) {
+  fc_rect need = {sink->y.lo, sink->x.axis.lo, sink->y.hi, sink->x.axis.hi};
+  return need;
+}
+
+void fc_sink_begin(fc_sink *sink, int32_t y0, int32_t x0) {
+  sink->row = (int64_t)y0 - sink->y.lo;
+  sink->skip = (size_t)(sink->x.axis.lo - x0) * (size_t)sink->x.channels;
+  sink->ready = sink->next = sink->use = 0;
+}
+
+/* ---- rows out ---- */
+
+static uint8_t *ring_row(const fc_sink *sink, int32_t row) {
+  return sink->ring + (size_t)(row % sink->ring_rows) * sink->ring_pitch;
+}
+
+static uint8_t *out_row(const fc_sink *sink, int32_t position) {
+  return sink->out + (size_t)position * sink->out_stride;
+}
+
+static void down(fc_sink *sink, int32_t position, uint8_t *out) {
+  const fc_axis *y = &sink->y;
+  const int32_t start = y->start[position];
+  if (y->pass < FC_PASS_HIGH) {
+    memcpy(out, ring_row(sink, start), sink->ring_bytes);
+    return;
+  }
+  for (int32_t tap = 0; tap < y->taps; tap++) sink->taps[tap] = ring_row(sink, start + tap);
+  sink->kernels->down(y, position, sink->taps, out, sink->ring_bytes);
+}
+
+static int is_ready(const fc_sink *sink, int32_t position) {
+  return position < sink->y.count && sink->y.start[position] + sink->y.taps <= sink->ready;
+}
+
+/* As many finished rows as the across pass takes at once; returns how many. */
+static int finish_some(fc_sink *sink) {
+  const uint8_t *in[FC_SINK_ROWS];
+  uint8_t *out[FC_SINK_ROWS];
+  int count = 0;
+  for (; count < FC_SINK_ROWS && is_ready(sink, sink->next + count); count++) {
+    uint8_t *row = sink->between + (size_t)count * sink->ring_pitch;
+    down(sink, sink->next + count, row);
+    in[count] = row;
+    out[count] = sink->after + (size_t)count * sink->after_pitch;
+  }
+  sink->kernels->across(&sink->x, in, out, count);
+  for (int i = 0; i < count; i++) memcpy(out_row(sink, sink->next + i), out[i], sink->out_bytes);
+  sink->next += count;
+  return count;
+}
+
+static void finish_rows(fc_sink *sink) {
+  if (sink->order == DOWN_FIRST) {
+    while (finish_some(sink) != 0) continue;
+    return;
+  }
+  for (; is_ready(sink, sink->next); sink->next++)
+    down(sink, sink->next, out_row(sink, sink->next));
+}
+
+/* ---- rows in ---- */
+
+/* Whether any output row that is still to come uses this source row. */
+static int is_used(fc_sink *sink, int64_t row) {
+  const fc_axis *y = &sink->y;
+  if (row < 0) return 0;
+  while (sink->use < y->count && (int64_t)y->start[sink->use] + y->taps <= row) sink->use++;
+  return sink->use < y->count && y->start[sink->use] <= row;
+}
+
+/* `channels` is a constant wherever this is inlined. */
+static inline void pick(const fc_axis *axis, const size_t channels, const uint8_t *row,
+                        uint8_t *out) {
+  for (int32_t i = 0; i < axis->count; i++, out += channels)
+    memcpy(out, row + (size_t)axis->start[i] * channels, channels);
+}
+
+static void pick_pixels(const fc_axis *axis, int channels, const uint8_t *row, uint8_t *out) {
+  if (channels == 1)
+    pick(axis, 1, row, out);
+  else if (channels == 3)
+    pick(axis, 3, row, out);
+  else
+    pick(axis, 4, row, out);
+}
+
+static void put_into_ring(fc_sink *sink, const uint8_t *const *rows, uint8_t *const *out,
+                          int count) {
+  const fc_axis *x = &sink->x.axis;
+  const int is_copy = sink->order == DOWN_FIRST || x->pass == FC_PASS_COPY;
+  if (!is_copy && x->pass >= FC_PASS_HIGH) {
+    sink->kernels->across(&sink->x, rows, out, count);
+    return;
+  }
+  for (int i = 0; i < count; i++) {
+    if (is_copy)
+      memcpy(out[i], rows[i], sink->ring_bytes);
+    else
+      pick_pixels(x, sink->x.channels, rows[i], out[i]);
+  }
+}
+
+/* At most FC_SINK_ROWS rows, for which the ring has room beside those still in use. */
+static void push_some(fc_sink *sink, const uint8_t *const *rows, int count) {
+  const uint8_t *in[FC_SINK_ROWS];
+  uint8_t *out[FC_SINK_ROWS];
+  int used = 0;
+  for (int i = 0; i < count; i++, sink->row++) {
+    if (!is_used(sink, sink->row)) continue;
+    in[used] = rows[i] + sink->skip;
+    out[used++] = sink->order == NEITHER ? out_row(sink, (int32_t)sink->row)
+                                         : ring_row(sink, (int32_t)sink->row);
+  }
+  put_into_ring(sink, in, out, used);
+  if (sink->order == NEITHER) return;
+  sink->ready = (int32_t)FC_MAX(FC_MIN(sink->row, sink->y.hi - sink->y.lo), 0);
+  finish_rows(sink);
+}
+
+void fc_sink_push(fc_sink *sink, const uint8_t *const *rows, int count) {
+  for (int done = 0; done < count; done += FC_SINK_ROWS)
+    push_some(sink, rows + done, FC_MIN(count - done, FC_SINK_ROWS));
+}
