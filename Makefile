@@ -1,0 +1,125 @@
+# Two commands are enough: `make demo` and `make test`.  `make` alone lists the others.
+PYTHON ?= python3
+DATA ?=
+ARGS ?=
+SECONDS ?= 60
+PYTHONS ?= python3.10 python3.11 python3.12 python3.13
+CLANG_FORMAT ?= clang-format
+# Decodes and transforms of torchvision are an oracle of the tests.  Installed without its
+# dependencies, so that it cannot exchange the torch that is there.
+ORACLE := torchvision==0.28.0
+
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+ifeq ($(VERSION),)
+$(error '$(PYTHON)' does not run; install Python 3.10 to 3.13 or give PYTHON=...)
+endif
+VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(VERSION))
+BIN := $(CURDIR)/$(VENV)/bin
+PIP := "$(BIN)/python" -m pip install
+WHEEL := build/wheel-$(VERSION).path
+SOURCES := setup.py pyproject.toml MANIFEST.in scripts/build_wheel.sh requirements-dev.txt \
+    $(shell find csrc fastcache licenses -type f ! -name '*.pyc')
+C_FILES := $(shell find csrc tests/c benchmarks/c -name '*.[ch]' -o -name '*.cc' 2>/dev/null)
+export PYTHON
+
+.PHONY: help demo test test-c test-pythons wheel fuzz bench bench-c clean need-data \
+    lint lint-ruff lint-mypy lint-c lint-rules
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo [DATA=folder]   build, install into $(VENV), train once from disk and once from the arena'
+	@echo 'make test [ARGS=...]      test the installed wheel; ARGS go to pytest'
+	@echo 'make wheel [PYTHON=...]   a self-contained wheel in dist/'
+	@echo 'make lint                 ruff, mypy, clang-format, import direction'
+	@echo 'make test-c               C tests with gcc, and with clang under ASan and UBSan'
+	@echo 'make fuzz [SECONDS=60]    libFuzzer targets under ASan and UBSan'
+	@echo 'make test-pythons         the wheel on every Python of: $(PYTHONS)'
+	@echo 'make bench DATA=folder    compare with other loaders on a class folder'
+	@echo 'make bench-c [DATA=...]   microbenchmarks of the C core'
+	@echo 'make clean                remove everything that was built or installed here'
+
+# From inside the environment's folder: nothing on the path leads to the sources.
+demo: $(VENV)/.wheel
+	data=$$(realpath "$(or $(DATA),.)") && cd "$(VENV)" && "$(BIN)/python" \
+	    "$(CURDIR)/examples/demo/run.py" $(if $(DATA),--data "$$data") --out "$(CURDIR)/demo-out"
+
+test: $(VENV)/.wheel $(VENV)/.oracle
+	"$(BIN)/python" scripts/test_wheel.py $(ARGS)
+
+test-c: build/.system-c
+	$(MAKE) -f scripts/native.mk CONFIG=gcc test
+	$(MAKE) -f scripts/native.mk CONFIG=asan test
+
+test-pythons: build/.system-build
+	scripts/test_pythons.sh $(PYTHONS)
+
+# `make -k lint` shows what each of them finds.
+lint: lint-ruff lint-mypy lint-c lint-rules
+
+lint-ruff: $(VENV)/.deps
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+
+lint-mypy: $(VENV)/.deps
+	"$(BIN)/mypy"
+
+lint-c: build/.system-lint
+	$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
+
+lint-rules: $(VENV)/.deps
+	"$(BIN)/python" -m pytest -q -p no:cacheprovider tests/test_import_direction.py tests/test_source_rules.py
+
+wheel: $(WHEEL)
+	@cat $(WHEEL)
+
+fuzz: $(VENV)/.deps build/.system-c
+	"$(BIN)/python" scripts/fuzz_seeds.py build/fuzz/seeds
+	$(MAKE) -f scripts/native.mk CONFIG=fuzz SECONDS=$(SECONDS) SEEDS=build/fuzz/seeds fuzz
+
+bench: need-data $(VENV)/.wheel .venv-peers/.ready
+	data=$$(realpath "$(DATA)") && cd "$(VENV)" && "$(BIN)/python" \
+	    "$(CURDIR)/benchmarks/run.py" --data "$$data" --out "$(CURDIR)/bench-out" \
+	    --peers-python "$(CURDIR)/.venv-peers/bin/python" $(ARGS)
+
+need-data:
+	@[ -n "$(DATA)" ] || { echo 'make bench needs DATA=folder, with JPEG photographs' >&2; exit 2; }
+
+bench-c: build/.system-bench
+	FASTCACHE_BENCH_DATA="$(DATA)" $(MAKE) -f scripts/native.mk CONFIG=bench ARGS="$(ARGS)" bench
+
+clean:
+	rm -rf build dist .venv .venv-* fastcache.egg-info demo-out bench-out \
+	    .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find fastcache tests benchmarks examples scripts -name __pycache__ -prune -exec rm -rf {} +
+
+# ---- stamps: what is done once, and again only when its inputs change -------------------------
+
+build/.system-%: scripts/system_deps.sh
+	scripts/system_deps.sh $*
+	@mkdir -p build && touch $@
+
+$(VENV)/.created: | build/.system-build
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.deps: requirements-dev.txt $(VENV)/.created
+	$(PIP) "$$(grep '^torch==' requirements-dev.txt)"
+	$(PIP) -q -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.oracle: Makefile $(VENV)/.deps
+	$(PIP) -q --no-deps $(ORACLE)
+	@touch $@
+
+# The other loaders live apart: their dependencies must not meet ours.
+.venv-peers/.ready: benchmarks/requirements-peers.txt benchmarks/peers/setup.sh | build/.system-build
+	rm -rf .venv-peers
+	sh benchmarks/peers/setup.sh .venv-peers $(PYTHON)
+	@touch $@
+
+$(VENV)/.wheel: $(WHEEL) $(VENV)/.deps
+	$(PIP) -q --force-reinstall --no-deps "$$(cat $(WHEEL))"
+	@touch $@
+
+$(WHEEL): $(SOURCES) | build/.system-build
+	scripts/build_wheel.sh

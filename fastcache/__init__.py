@@ -1,0 +1,39 @@
+"""fastcache: decode once into one shared arena, then train from it.
+
+>>> import fastcache as fc
+>>> from fastcache import transforms as T
+>>> ds = fc.ArenaDataset("photos/train", store=[T.Resize(256), T.CenterCrop(224)])
+
+torch is imported when a name that needs it is first used, so the rest works without it.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from fastcache import errors, schema, sources, transforms
+
+if TYPE_CHECKING:
+    from fastcache.read.collate import collate
+    from fastcache.read.dataset import ArenaDataset
+
+__version__ = version("fastcache")
+
+_LAZY = {
+    "ArenaDataset": "fastcache.read.dataset",
+    "collate": "fastcache.read.collate",
+}
+
+__all__ = ["ArenaDataset", "__version__", "collate", "errors", "schema", "sources", "transforms"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'fastcache' has no attribute {name!r}")
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,1 @@
+"""The compiled core: thin Cython over csrc, and the threads that enter it."""

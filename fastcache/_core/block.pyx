@@ -1,0 +1,162 @@
+"""A block of shared memory as a Python object with the buffer protocol."""
+
+import errno
+import sys
+
+from cpython.buffer cimport PyBuffer_FillInfo
+from libc.stdint cimport uint64_t
+
+from fastcache._core cimport _capi
+from fastcache._core._status cimport raise_for_status
+
+from fastcache.errors import ArgumentError, BlockError, ClosedError
+
+
+cdef int _check_size(object size) except -1:
+    """Refuse what is no size: C counts bytes in a `size_t`, and mappings in less."""
+    if not 0 < size <= sys.maxsize:
+        raise ArgumentError(f"a block of {size} bytes: give 1 to {sys.maxsize}")
+    return 0
+
+
+cdef class Block:
+    """A range of shared memory, the only owner of its mapping.
+
+    `Block.create` reserves one, `Block.open` maps another process's. Anything that takes a buffer
+    takes a block. While such a buffer is held the block cannot be closed or sealed: both would
+    pull memory from under it. A child of fork has a mapping of its own, and closing that does not
+    touch the parent's.
+    """
+
+    cdef _capi.fc_block block
+    cdef Py_ssize_t exports
+    cdef readonly uint64_t inode
+    cdef object __weakref__
+
+    def __cinit__(self):
+        self.block.data = NULL
+        self.block.fd = -1
+
+    def __init__(self):
+        raise ArgumentError("make a block with Block.create or Block.open")
+
+    def __dealloc__(self):
+        _capi.fc_block_close(&self.block)
+
+    @staticmethod
+    def create(size, str name="fastcache"):
+        """Reserve `size` bytes (rounded up to pages), zeroed, each page allocated."""
+        _check_size(size)
+        cdef Block self = Block.__new__(Block)
+        cdef bytes label = name.encode()
+        cdef const char *text = label
+        cdef size_t wanted = size
+        cdef int detail = 0
+        cdef _capi.fc_status status
+        with nogil:
+            status = _capi.fc_block_create(&self.block, wanted, text, &detail)
+        raise_for_status(status, detail, f"reserving {size} bytes of shared memory")
+        self.inode = _capi.fc_block_inode(&self.block)
+        return self
+
+    @staticmethod
+    def open(str path, uint64_t inode, size):
+        """Map another process's block read-only; one that is not the same any more is refused."""
+        _check_size(size)
+        cdef Block self = Block.__new__(Block)
+        cdef bytes label = path.encode()
+        cdef const char *text = label
+        cdef size_t wanted = size
+        cdef int detail = 0
+        cdef _capi.fc_status status
+        with nogil:
+            status = _capi.fc_block_open(&self.block, text, inode, wanted, &detail)
+        if status == _capi.FC_E_CHANGED:
+            raise BlockError(errno.ESTALE, f"{path} is not the block it was")
+        raise_for_status(status, detail, f"mapping {path}")
+        self.inode = inode
+        return self
+
+    @property
+    def size(self):
+        """Bytes of the mapping, a multiple of the page size; 0 when closed."""
+        return self.block.size
+
+    @property
+    def fd(self):
+        """File descriptor; -1 when closed."""
+        return self.block.fd
+
+    @property
+    def address(self):
+        """Address of the first byte; 0 when closed."""
+        return <size_t> self.block.data
+
+    @property
+    def owner(self):
+        """Whether the block was created here (or in an ancestor before fork), not opened."""
+        return bool(self.block.owner)
+
+    @property
+    def sealed(self):
+        """Whether this mapping is read-only."""
+        return bool(self.block.sealed)
+
+    @property
+    def closed(self):
+        """Whether the memory has been given back."""
+        return self.block.data == NULL
+
+    cdef int _check_open(self) except -1:
+        if self.block.data == NULL:
+            raise ClosedError("the block is closed")
+        return 0
+
+    cdef int _check_unused(self, str verb) except -1:
+        if self.exports:
+            raise BufferError(f"{self.exports} buffer(s) still use the block: "
+                              f"drop the arrays over it before {verb} it")
+        return 0
+
+    def prefault(self, size_t offset=0, size=None):
+        """Map the pages of a range now instead of one by one on first use; runs without the GIL.
+
+        For large blocks call it from several threads, each with a range of its own.
+        """
+        self._check_open()
+        cdef size_t length = self.block.size if size is None else size
+        self.exports += 1  # nobody may unmap it meanwhile
+        with nogil:
+            _capi.fc_block_prefault(&self.block, offset, length)
+        self.exports -= 1
+
+    def seal(self):
+        """Make the mapping read-only for good."""
+        cdef int detail = 0
+        self._check_open()
+        if not self.block.sealed:
+            self._check_unused("sealing")
+            raise_for_status(_capi.fc_block_seal(&self.block, &detail), detail,
+                             "making a block read-only")
+
+    def close(self):
+        """Give the memory back; a second call does nothing."""
+        cdef _capi.fc_block block = self.block
+        self._check_unused("closing")
+        self.block.data = NULL
+        self.block.size = 0
+        self.block.fd = -1
+        with nogil:  # unmapping a large block takes a while
+            _capi.fc_block_close(&block)
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        self._check_open()
+        PyBuffer_FillInfo(buffer, self, self.block.data, <Py_ssize_t> self.block.size,
+                          self.block.sealed, flags)
+        self.exports += 1
+
+    def __releasebuffer__(self, Py_buffer *buffer):
+        self.exports -= 1
+
+    def __reduce__(self):
+        raise ArgumentError("a block cannot be pickled: pickle the arena that owns it")

@@ -1,0 +1,42 @@
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+_Bytes: TypeAlias = npt.NDArray[np.uint8]
+_Int64: TypeAlias = npt.NDArray[np.int64]
+
+PENDING: int
+OK: int
+NEEDS_PYTHON: int
+CHANGED: int
+IN_C: int
+INFO_BYTES: int
+GEOMETRY_BYTES: int
+MAX_PIXELS: int
+MAX_SCANS: int
+
+def describe(status: int, detail: int) -> str: ...
+def format_name(kind: int) -> str: ...
+def cpu_name() -> str: ...
+
+class Spec:
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        filter: int = 2,  # noqa: A002 - the C struct's word
+        apply_orientation: bool = False,
+        fill: int = 0,
+        max_pixels: int = ...,
+        max_scans: int = ...,
+    ) -> None: ...
+    @property
+    def channels(self) -> int: ...
+
+class Decoder:
+    def decode(self, data: Any, spec: Spec, geometry: _Bytes, out: _Bytes) -> tuple[int, int]: ...
+
+def scratch_bytes(info: _Bytes, spec: Spec, geometry: _Bytes, out: _Int64) -> None: ...
+def probe_bytes(data: Any, info: _Bytes) -> tuple[int, int]: ...
+def resample(source: _Bytes, spec: Spec, geometry: _Bytes, out: _Bytes) -> None: ...

@@ -1,0 +1,139 @@
+"""Images in memory: what the C core is asked for, and one image at a time.
+
+Structured records travel as arrays of their bytes: `INFO_BYTES` and `GEOMETRY_BYTES` each.
+"""
+
+from libc.stdint cimport int64_t, uint8_t
+
+from fastcache._core cimport _capi
+from fastcache._core._status cimport describe_status, raise_for_status
+
+from fastcache.errors import ArgumentError
+
+PENDING = <int> _capi.FC_PENDING
+OK = <int> _capi.FC_OK
+NEEDS_PYTHON = <int> _capi.FC_NEEDS_PYTHON
+CHANGED = <int> _capi.FC_E_CHANGED
+IN_C = <int> _capi.FC_IMAGE_IN_C
+INFO_BYTES = sizeof(_capi.fc_image_info)
+GEOMETRY_BYTES = sizeof(_capi.fc_geometry)
+MAX_PIXELS = _capi.fc_default_limits.max_pixels
+MAX_SCANS = _capi.fc_default_limits.max_scans
+
+
+def describe(int status, int detail):
+    """Return the English text of a status with its detail."""
+    return describe_status(status, detail)
+
+
+def format_name(int kind):
+    """Return the name of a `fc_format`."""
+    return _capi.fc_format_name(kind).decode()
+
+
+def cpu_name():
+    """Return the instruction set in use; an unusable FASTCACHE_CPU is an ArgumentError."""
+    cdef const char *error = _capi.fc_cpu_mask_error()
+    if error != NULL:
+        raise ArgumentError(error.decode())
+    return _capi.fc_cpu_name().decode()
+
+
+cdef class Spec:
+    """What every image of a column shares: colour, filter, orientation, padding, limits."""
+
+    def __init__(self, *, int channels=3, int filter=2, bint apply_orientation=False, int fill=0,
+                 int64_t max_pixels=MAX_PIXELS, int max_scans=MAX_SCANS):
+        if channels not in (1, 3, 4):
+            raise ArgumentError(f"channels={channels}: the core decodes to 1, 3 or 4")
+        if not 0 <= filter < _capi.FC_FILTER_COUNT:
+            raise ArgumentError(f"filter={filter}: give one of 0..{_capi.FC_FILTER_COUNT - 1}")
+        if not 0 <= fill <= 255:
+            raise ArgumentError(f"fill={fill}: give a value of 0..255")
+        self.value.channels = channels
+        self.value.filter = filter
+        self.value.apply_orientation = apply_orientation
+        for i in range(4):
+            self.value.fill[i] = fill
+        self.value.limits.max_pixels = max_pixels
+        self.value.limits.max_scans = max_scans
+
+    @property
+    def channels(self):
+        """Bytes per pixel of the output."""
+        return self.value.channels
+
+
+cdef void *at(uint8_t[::1] buffer, Py_ssize_t need) except? NULL:
+    """Address of a buffer that must hold at least `need` bytes."""
+    if buffer.shape[0] < need:
+        raise ArgumentError(f"buffer of {buffer.shape[0]} bytes where {need} are needed")
+    return &buffer[0] if buffer.shape[0] else NULL
+
+
+def scratch_bytes(uint8_t[::1] info, Spec spec, uint8_t[::1] geometry, int64_t[::1] out):
+    """Write the bytes that decoding each item holds beside its file and its slot into `out`."""
+    cdef Py_ssize_t n = out.shape[0], i
+    cdef const _capi.fc_image_info *infos = <_capi.fc_image_info *> at(
+        info, n * sizeof(_capi.fc_image_info))
+    cdef const _capi.fc_geometry *geometries = <_capi.fc_geometry *> at(
+        geometry, n * sizeof(_capi.fc_geometry))
+    with nogil:
+        for i in range(n):
+            out[i] = _capi.fc_decode_scratch(&infos[i], &spec.value, &geometries[i])
+
+
+def probe_bytes(const uint8_t[::1] data, uint8_t[::1] info):
+    """Read a header from memory into one record; return (status, detail)."""
+    cdef _capi.fc_status status = _capi.fc_probe_bytes(
+        &data[0] if data.shape[0] else NULL, data.shape[0], &_capi.fc_default_limits,
+        <_capi.fc_image_info *> at(info, sizeof(_capi.fc_image_info)))
+    return <int> status, 0
+
+
+cdef class Decoder:
+    """One thread's decoder, for bytes in memory: what tests and benchmarks drive."""
+
+    cdef _capi.fc_decoder *decoder
+
+    def __cinit__(self):
+        self.decoder = _capi.fc_decoder_new()
+        if self.decoder == NULL:
+            raise MemoryError("no memory for a decoder")
+
+    def __dealloc__(self):
+        _capi.fc_decoder_free(self.decoder)
+
+    def decode(self, const uint8_t[::1] data, Spec spec, uint8_t[::1] geometry, uint8_t[::1] out):
+        """Decode into `out`; return (status, detail) as `describe` takes them."""
+        cdef const _capi.fc_geometry *g = <_capi.fc_geometry *> at(
+            geometry, sizeof(_capi.fc_geometry))
+        if _capi.fc_geometry_check(g) != _capi.FC_OK:
+            raise ArgumentError("the geometry contradicts itself")
+        cdef size_t stride = <size_t> g.out_w * spec.value.channels
+        cdef uint8_t *target = <uint8_t *> at(out, stride * g.out_h)
+        cdef const uint8_t *source = &data[0] if data.shape[0] else NULL
+        cdef size_t size = data.shape[0]
+        cdef int detail = 0
+        cdef _capi.fc_status status
+        with nogil:
+            status = _capi.fc_decode(self.decoder, source, size, &spec.value, g, target, stride,
+                                     &detail)
+        return <int> status, detail
+
+
+def resample(const uint8_t[::1] source, Spec spec, uint8_t[::1] geometry, uint8_t[::1] out):
+    """Crop, resample and cut interleaved pixels in memory into `out`."""
+    cdef const _capi.fc_geometry *g = <_capi.fc_geometry *> at(geometry, sizeof(_capi.fc_geometry))
+    if _capi.fc_geometry_check(g) != _capi.FC_OK:
+        raise ArgumentError("the geometry contradicts itself")
+    cdef size_t in_stride = <size_t> g.src_w * spec.value.channels
+    cdef size_t out_stride = <size_t> g.out_w * spec.value.channels
+    if <size_t> source.shape[0] < in_stride * g.src_h:
+        raise ArgumentError(f"source of {source.shape[0]} bytes where "
+                            f"{in_stride * g.src_h} are needed")
+    cdef uint8_t *target = <uint8_t *> at(out, out_stride * g.out_h)
+    cdef _capi.fc_status status
+    with nogil:
+        status = _capi.fc_resample(&source[0], in_stride, g, &spec.value, target, out_stride)
+    raise_for_status(status, 0, "resampling")

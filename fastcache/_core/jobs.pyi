@@ -1,0 +1,37 @@
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache._core.image import Spec
+
+_Bytes: TypeAlias = npt.NDArray[np.uint8]
+_Int64: TypeAlias = npt.NDArray[np.int64]
+
+class Paths:
+    count: int
+    def __init__(self, paths: Sequence[str], offset: _Int64) -> None: ...
+
+class ProbeJob:
+    def __init__(
+        self, paths: Paths, info: _Bytes, status: _Bytes, detail: _Bytes, max_pixels: int = ...
+    ) -> None: ...
+    def run(self) -> None: ...
+    def cancel(self) -> None: ...
+    def progress(self) -> tuple[int, int, int]: ...
+
+class FillJob:
+    def __init__(
+        self,
+        paths: Paths,
+        spec: Spec,
+        geometry: _Bytes,
+        target: _Bytes,
+        slot: _Int64,
+        status: _Bytes,
+        detail: _Bytes,
+    ) -> None: ...
+    def run(self) -> None: ...
+    def cancel(self) -> None: ...
+    def progress(self) -> tuple[int, int, int]: ...

@@ -1,0 +1,153 @@
+"""Files in bulk: the C core's probe and fill jobs as Python objects.
+
+A job holds references to every buffer that C reads or writes, so nothing can go away while
+threads are inside.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memset
+
+from fastcache._core cimport _capi
+from fastcache._core._status cimport raise_for_status
+from fastcache._core.image cimport Spec, at
+
+import os
+
+from fastcache._core.image import MAX_PIXELS, MAX_SCANS
+
+from fastcache.errors import ArgumentError
+
+
+cdef class Paths:
+    """Paths as C reads them: NUL-terminated in one buffer."""
+
+    cdef bytes text
+    cdef int64_t[::1] offset
+    cdef readonly Py_ssize_t count
+
+    def __init__(self, paths, int64_t[::1] offset):
+        """Take `paths` in, and an int64 array of the same length that is filled with offsets."""
+        encoded = [os.fsencode(path) for path in paths]
+        if offset.shape[0] != len(encoded):
+            raise ArgumentError(f"{len(encoded)} paths but room for {offset.shape[0]} offsets")
+        cdef int64_t at = 0
+        cdef Py_ssize_t i
+        for i, path in enumerate(encoded):
+            if b"\0" in path:
+                raise ArgumentError(f"path {os.fsdecode(path)!r} contains a NUL character")
+            offset[i] = at
+            at += len(path) + 1
+        encoded.append(b"")
+        self.text = b"\0".join(encoded)
+        self.offset = offset
+        self.count = offset.shape[0]
+
+    cdef _capi.fc_paths view(self):
+        cdef _capi.fc_paths paths
+        paths.text = self.text
+        paths.offset = &self.offset[0] if self.count else NULL
+        return paths
+
+
+cdef class _Job:
+    """Progress and cancelling, the same for every job."""
+
+    cdef _capi.fc_cursor *cursor
+
+    def cancel(self):
+        """Start no further item; those under way are finished."""
+        self.cursor.cancel = 1
+
+    def progress(self):
+        """Return (items done, items failed, output bytes written)."""
+        return (self.cursor.done, self.cursor.failed, self.cursor.bytes)
+
+
+cdef class ProbeJob(_Job):
+    """Read the headers of files.
+
+    Parameters
+    ----------
+    paths : Paths
+    info : uint8 view of N `fc_image_info` records, written
+    status, detail : int32 arrays [N], written
+    """
+
+    cdef _capi.fc_probe_job job
+    cdef object keep
+
+    def __init__(self, Paths paths, uint8_t[::1] info, uint8_t[::1] status, uint8_t[::1] detail,
+                 int64_t max_pixels=MAX_PIXELS):
+        cdef Py_ssize_t n = paths.count
+        memset(&self.job, 0, sizeof(self.job))
+        self.cursor = &self.job.cursor
+        self.keep = (paths, info, status, detail)
+        self.job.cursor.count = n
+        self.job.paths = paths.view()
+        self.job.limits.max_pixels = max_pixels
+        self.job.limits.max_scans = MAX_SCANS
+        self.job.info = <_capi.fc_image_info *> at(info, n * sizeof(_capi.fc_image_info))
+        self.job.status = <int32_t *> at(status, n * sizeof(int32_t))
+        self.job.detail = <int32_t *> at(detail, n * sizeof(int32_t))
+
+    def run(self):
+        """Work until no file is left; enter from as many threads as wanted."""
+        with nogil:
+            _capi.fc_probe_run(&self.job)
+
+
+cdef class FillJob(_Job):
+    """Read, decode and resample files into their slots.
+
+    Parameters
+    ----------
+    paths : Paths
+    spec : Spec
+    geometry : uint8 view of N `fc_geometry` records
+    target : writable buffer that the slots lie in
+    slot : int64 array [N], offset of each sample's first byte within `target`
+    status, detail : int32 arrays [N] as bytes; items whose status is not PENDING are passed over
+    """
+
+    cdef _capi.fc_fill_job job
+    cdef object keep
+
+    def __init__(self, Paths paths, Spec spec, uint8_t[::1] geometry, uint8_t[::1] target,
+                 int64_t[::1] slot, uint8_t[::1] status, uint8_t[::1] detail):
+        cdef Py_ssize_t n = paths.count, i
+        memset(&self.job, 0, sizeof(self.job))
+        self.cursor = &self.job.cursor
+        self.keep = (paths, spec, geometry, target, slot, status, detail)
+        self.job.cursor.count = n
+        self.job.paths = paths.view()
+        self.job.spec = &spec.value
+        self.job.geometry = <_capi.fc_geometry *> at(geometry, n * sizeof(_capi.fc_geometry))
+        self.job.base = <uint8_t *> at(target, 0)
+        if slot.shape[0] != n:
+            raise ArgumentError(f"{slot.shape[0]} slots for {n} paths")
+        self.job.slot = &slot[0] if n else NULL
+        self.job.status = <int32_t *> at(status, n * sizeof(int32_t))
+        self.job.detail = <int32_t *> at(detail, n * sizeof(int32_t))
+        self._check_slots(target.shape[0])
+
+    cdef int _check_slots(self, int64_t room) except -1:
+        """Refuse slots outside the target: C trusts them."""
+        cdef const _capi.fc_geometry *geometry
+        cdef int64_t i, size
+        for i in range(self.job.cursor.count):
+            if self.job.status[i] != _capi.FC_PENDING:
+                continue
+            geometry = &self.job.geometry[i]
+            if _capi.fc_geometry_check(geometry) != _capi.FC_OK:
+                raise ArgumentError(f"geometry of item {i} contradicts itself")
+            size = <int64_t> geometry.out_h * geometry.out_w * self.job.spec.channels
+            if self.job.slot[i] < 0 or size > room or self.job.slot[i] > room - size:
+                raise ArgumentError(f"slot of item {i} lies outside the target")
+        return 0
+
+    def run(self):
+        """Work until no file is left; enter from as many threads as wanted."""
+        cdef _capi.fc_status status
+        with nogil:
+            status = _capi.fc_fill_run(&self.job)
+        raise_for_status(status, 0, "starting a decoder")

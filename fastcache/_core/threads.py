@@ -1,0 +1,114 @@
+"""The one thread pool of the process, and how many threads to use.
+
+Starting threads costs more than a batch of work takes, so they are kept.  The pool belongs to the
+process: a forked child has none of its parent's threads and makes its own on first use.
+"""
+
+import math
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from fastcache.errors import ArgumentError
+
+_T = TypeVar("_T")
+
+_CGROUP_V2_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_CGROUP_V1_QUOTA = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+_CGROUP_V1_PERIOD = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+
+
+def cgroup_cores() -> float | None:
+    """Return how many cores this process's control group may use; None when there is no limit."""
+    try:
+        if _CGROUP_V2_QUOTA.exists():
+            quota, period = _CGROUP_V2_QUOTA.read_text().split()
+        else:
+            quota = _CGROUP_V1_QUOTA.read_text().strip()
+            period = _CGROUP_V1_PERIOD.read_text().strip()
+    except OSError:
+        return None
+    if quota in ("max", "-1"):
+        return None
+    return int(quota) / int(period)
+
+
+def usable_cores() -> int:
+    """Return the number of cores this process may use: affinity, then the control group's quota."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = cgroup_cores()
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+
+
+def resolve_threads(threads: int | None) -> int:
+    """Return the number of threads that a user's ``threads=`` asks for.
+
+    Parameters
+    ----------
+    threads : int or None
+        None or -1: every usable core. Otherwise at least 1.
+    """
+    if threads is None:
+        return usable_cores()
+    if isinstance(threads, bool) or not isinstance(threads, int):
+        raise ArgumentError(f"threads={threads!r}: give an int, or None for every usable core")
+    if threads == -1:
+        return usable_cores()
+    if threads < 1:
+        raise ArgumentError(f"threads={threads}: give at least 1, or None for every usable core")
+    return threads
+
+
+class _Pool:
+    """An executor that grows to the largest number of threads asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+        self._size = 0
+
+    def submit(self, function: Callable[[], _T], copies: int) -> list[Future[_T]]:
+        """Start `function` on `copies` threads."""
+        with self._lock:
+            if self._executor is None or self._size < copies:
+                outgrown = self._executor
+                self._executor = ThreadPoolExecutor(copies, thread_name_prefix="fastcache")
+                self._size = copies
+                if outgrown is not None:
+                    outgrown.shutdown(wait=False)  # what it has begun it finishes
+            return [self._executor.submit(function) for _ in range(copies)]
+
+    def forget(self) -> None:
+        """Start anew: called in a forked child, where the threads are gone."""
+        self.__init__()  # type: ignore[misc]
+
+
+_pool = _Pool()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.forget)
+
+
+def start(function: Callable[[], _T], threads: int) -> list[Future[_T]]:
+    """Run `function` on `threads` threads of the pool; the caller waits, or does something else."""
+    return _pool.submit(function, threads)
+
+
+def run(function: Callable[[], object], threads: int) -> None:
+    """Run `function` on `threads` threads, the calling one among them, and wait for all.
+
+    The first exception is raised once all have ended.
+    """
+    helpers = _pool.submit(function, threads - 1) if threads > 1 else []
+    try:
+        function()
+    finally:
+        errors = [helper.exception() for helper in helpers]
+    for error in errors:
+        if error is not None:
+            raise error

@@ -1,0 +1,75 @@
+"""Every error of fastcache: one base class, and beside it the builtin that fits.
+
+Code that knows nothing of fastcache can go on catching ``ValueError``, ``MemoryError`` or
+``OSError``; code that does can catch :class:`FastcacheError`.
+"""
+
+from collections.abc import Sequence
+
+
+class FastcacheError(Exception):
+    """Base class of everything that fastcache raises on purpose."""
+
+
+class ArgumentError(FastcacheError, ValueError):
+    """An argument has a value that cannot be used; the message says which would do."""
+
+
+class SchemaError(FastcacheError, TypeError):
+    """A sample does not fit the columns, or cannot be kept in an arena at all."""
+
+
+class SourceNotFoundError(FastcacheError, FileNotFoundError):
+    """A folder or file that a source names is missing, or holds nothing that can be used."""
+
+
+class NotFrozenError(FastcacheError, ValueError):
+    """A wrapped Dataset returned different things for the same index."""
+
+
+class BudgetError(FastcacheError, MemoryError):
+    """The plan does not fit the memory that is allowed.
+
+    Attributes
+    ----------
+    need, have : int
+        Bytes that the plan wants, and bytes that the binding limit leaves.
+    limit : str
+        Name of the limit that binds.
+    """
+
+    def __init__(self, message: str, need: int, have: int, limit: str) -> None:
+        super().__init__(message)
+        self.need, self.have, self.limit = need, have, limit
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.args[0], self.need, self.have, self.limit)
+
+
+class BlockError(FastcacheError, OSError):
+    """The system refused memory or a mapping; the message carries its reason."""
+
+
+class ArenaGoneError(FastcacheError, ConnectionError):
+    """A pickled arena was opened after the process that owned it had ended or closed it."""
+
+
+class ClosedError(FastcacheError, ValueError):
+    """Something was asked of an arena after ``close()``."""
+
+
+class DecodeError(FastcacheError, OSError):
+    """Samples could not be read or decoded.
+
+    Attributes
+    ----------
+    failed : list of (str, str)
+        Path (or ``"sample k"``) and reason of each, in sample order.
+    """
+
+    def __init__(self, message: str, failed: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.failed = list(failed)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.args[0], self.failed)
