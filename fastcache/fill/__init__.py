@@ -1,0 +1,1 @@
+"""From a source to a filled arena: plan, then build."""

@@ -1,0 +1,247 @@
+"""Filling an arena from a source: prepare, plan, allocate, fill, commit."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache._core import image as core
+from fastcache._core import threads as pool
+from fastcache.errors import ArgumentError, DecodeError
+from fastcache.fill.column import ColumnFill
+from fastcache.fill.files import FilesColumn
+from fastcache.fill.options import FillOptions, select
+from fastcache.fill.plan import ColumnPlan, Plan
+from fastcache.fill.progress import Meter
+from fastcache.fill.values import ItemsColumns, ValuesColumn
+from fastcache.memory.arena import Arena, ArenaLayout, DenseColumn, plan_layout
+from fastcache.memory.budget import Reading, check, read_budget
+from fastcache.schema import Field, Scalar, Text, structure_to_json
+from fastcache.sources.base import ImageFiles, Items, Layout, Source, Values
+
+INDEX = "_index"
+_SHOWN = 5  # failures spelled out in an error message; all are in its `failed`
+
+Shapes = Mapping[str, npt.NDArray[np.int64]]
+
+
+def fill_arena(source: Source, options: FillOptions) -> Arena:
+    """Return a committed arena with everything that `source` holds.
+
+    Raises
+    ------
+    DecodeError
+        Samples cannot be had: any with ``on_error="raise"``, all of them otherwise.
+    BudgetError
+        The plan does not fit; nothing was allocated.
+    """
+    return _Fill(source, options).run()
+
+
+class _Fill:
+    """One fill under way."""
+
+    def __init__(self, source: Source, options: FillOptions) -> None:
+        self.options = options
+        self.threads = pool.resolve_threads(options.threads)
+        self.begun = time.perf_counter()
+        self.source_layout: Layout = source.layout()
+        self.rows = select(len(source), options.limit, options.seed)
+        if not len(self.rows):
+            raise ArgumentError("the source has no samples")
+        self.columns = self._columns(source)
+        self.failed: list[tuple[int, str, str]] = []  # arena row (-1: it has none), name, reason
+
+    def _columns(self, source: Source) -> list[ColumnFill]:
+        feeds = self.source_layout.feeds
+        columns: list[ColumnFill] = []
+        for name, feed in feeds.items():
+            if isinstance(feed, ImageFiles):
+                paths = [feed.paths[row] for row in self.rows.tolist()]
+                columns.append(FilesColumn(name, paths, feed.mask, self.options))
+            elif isinstance(feed, Values):
+                columns.append(ValuesColumn(name, feed, self.rows))
+        items = {name: feed for name, feed in feeds.items() if isinstance(feed, Items)}
+        if items:
+            columns.append(ItemsColumns(source, items, self.rows, self.options))
+        pil = any(feed.pil for feed in items.values())
+        if self.options.store and not (pil or self._files(columns)):
+            raise ArgumentError("store= was given, but the source has no images to apply it to")
+        return columns
+
+    @staticmethod
+    def _files(columns: Sequence[ColumnFill]) -> dict[str, FilesColumn]:
+        return {c.name: c for c in columns if isinstance(c, FilesColumn)}
+
+    # -- failures ---------------------------------------------------------------------------
+
+    def _drop_unreadable(self) -> None:
+        """Deal with files whose headers cannot be used, before anything is planned."""
+        bad: dict[int, tuple[str, str]] = {}
+        for column in self.columns:
+            bad.update(column.failed)
+        if not bad:
+            return
+        if self.options.on_error == "raise" or len(bad) == len(self.rows):
+            raise _decode_error([bad[row] for row in sorted(bad)], len(self.rows))
+        if self.options.on_error == "fill":
+            return  # they keep a row of zeros; recorded at the end, with those that fail later
+        self.failed += [(-1, *bad[row]) for row in sorted(bad)]
+        good = np.setdiff1d(np.arange(len(self.rows)), np.fromiter(bad, np.int64))
+        for column in self.columns:
+            column.keep(good)
+        self.rows = self.rows[good]
+
+    def _settle_failures(self, arena: Arena) -> npt.NDArray[np.int64]:
+        """Record rows that failed while filling; return the rows that the dataset shows."""
+        bad: dict[int, tuple[str, str]] = {}
+        for column in self.columns:
+            bad.update(column.failed)
+        shown = np.arange(len(self.rows), dtype=np.int64)
+        if not bad:
+            return shown
+        failures = [bad[row] for row in sorted(bad)]
+        if self.options.on_error == "raise" or len(bad) == len(self.rows):
+            raise _decode_error(failures, len(self.rows))
+        for column in self.columns:
+            for name in column.layout():
+                if not isinstance(column, ValuesColumn):
+                    _zero(arena, name, sorted(bad))
+        self.failed += [(row, *bad[row]) for row in sorted(bad)]
+        return shown if self.options.on_error == "fill" else np.setdiff1d(shown, [*bad])
+
+    # -- plan -------------------------------------------------------------------------------
+
+    def _internal_columns(self) -> list[ColumnFill]:
+        """Return the columns that the dataset keeps for itself: paths, and the order of rows."""
+        count = np.arange(len(self.rows))
+        paths = [
+            ValuesColumn(f"_path.{name}", Values(column.paths, Text()), count)
+            for name, column in self._files(self.columns).items()
+        ]
+        index = Values(count.astype(np.int64), Scalar("int64"))
+        return [*paths, ValuesColumn(INDEX, index, count)]
+
+    def _plan(self, columns: Sequence[ColumnFill], budget: Reading) -> tuple[ArenaLayout, Plan]:
+        fields: dict[str, Field] = {}
+        shapes: dict[str, npt.NDArray[np.int64]] = {}
+        for column in columns:
+            column.plan()
+            for name, (field, ragged) in column.layout().items():
+                fields[name] = field
+                if ragged is not None:
+                    shapes[name] = ragged
+        layout = plan_layout(fields, len(self.rows), shapes)
+        plan = Plan(
+            samples=len(self.rows),
+            columns=tuple(
+                ColumnPlan(name, _row_text(field), layout.columns[name].values_bytes)
+                for name, field in fields.items()
+            ),
+            arena_bytes=layout.total_bytes,
+            scratch_bytes=max(
+                column.scratch * (column.threads or self.threads) for column in columns
+            ),
+            threads=self.threads,
+            have_bytes=budget.bytes,
+            limit=budget.limit,
+            unreadable=tuple((name, reason) for _, name, reason in self.failed),
+        )
+        return layout, plan
+
+    # -- the whole --------------------------------------------------------------------------
+
+    def run(self) -> Arena:
+        options = self.options
+        self._drop_unreadable()
+        columns = [*self.columns, *self._internal_columns()]
+        budget = read_budget(options.budget)
+        layout, plan = self._plan(columns, budget)
+        check(plan.need_bytes, budget)
+        probed = time.perf_counter()
+        arena = Arena.allocate(layout, options.home)
+        try:
+            self._fill(columns, arena)
+            shown = self._settle_failures(arena)
+            index = arena.column(INDEX)
+            assert isinstance(index, DenseColumn)
+            index.rows[: len(shown)] = shown
+            del index
+            seconds = (probed - self.begun, time.perf_counter() - probed)
+            arena.commit(self._catalog(plan, len(shown), seconds))
+        except BaseException:
+            with suppress(BufferError):  # a frame of this traceback looks at the memory:
+                arena.close()  # it goes when the traceback does
+            raise
+        return arena
+
+    def _fill(self, columns: Sequence[ColumnFill], arena: Arena) -> None:
+        with Meter(self.options.progress, sum(column.items for column in columns)) as meter:
+            for column in columns:
+                for job in column.jobs(arena):
+                    running = pool.start(job.run, column.threads or self.threads)
+                    meter.watch(job, running, self.options.on_error == "raise")
+
+    def _catalog(self, plan: Plan, shown: int, seconds: tuple[float, float]) -> dict[str, object]:
+        fields = {n: f for c in self.columns for n, (f, _) in c.layout().items()}
+        report = {
+            "samples": shown,
+            "failed": [[name, reason] for _, name, reason in self.failed],
+            "on_error": self.options.on_error,
+            "home": "ram",
+            "pinned": False,
+            "keep": "decoded",
+            "budget": plan.limit,
+            "arena_bytes": plan.arena_bytes,
+            "scratch_bytes": plan.scratch_bytes,
+            "threads": self.threads,
+            "cpu": core.cpu_name(),
+            "probe_seconds": seconds[0],
+            "fill_seconds": seconds[1],
+            "columns": {
+                name: {"row": _row_text(field), **column.facts()}
+                for column in self.columns
+                for name, (field, _) in column.layout().items()
+            },
+        }
+        return {
+            "structure": structure_to_json(self.source_layout.structure),
+            "columns": {name: field.to_json() for name, field in fields.items()},
+            "attributes": dict(self.source_layout.attributes),
+            "count": len(self.rows),
+            "visible": shown,
+            "paths": {name: f"_path.{name}" for name in self._files(self.columns)},
+            "color": self.options.color or ("RGB" if self._files(self.columns) else None),
+            "exif": self.options.exif,
+            "plan": plan.to_json(),
+            "report": report,
+        }
+
+
+def _row_text(field: Field) -> str:
+    shape = field.row_shape
+    if shape is None:
+        return f"{field.kind} {field.dtype}, each its own size"
+    size = "x".join(map(str, shape))
+    return f"{field.kind} {field.dtype} {size}".rstrip()
+
+
+def _zero(arena: Arena, name: str, rows: Sequence[int]) -> None:
+    column = arena.column(name)
+    for row in rows:
+        if isinstance(column, DenseColumn):
+            column.rows[row] = 0
+        else:
+            column[row][...] = 0
+
+
+def _decode_error(failed: list[tuple[str, str]], count: int) -> DecodeError:
+    told = "\n".join(f"  {path}: {reason}" for path, reason in failed[:_SHOWN])
+    more = f"\n  … and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+    return DecodeError(
+        f"{len(failed)} of {count} samples cannot be read:\n{told}{more}\n"
+        'Mend or remove them, or pass on_error="skip" (leave them out) or "fill" (zeros).',
+        failed,
+    )

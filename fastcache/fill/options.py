@@ -1,0 +1,83 @@
+"""What a user may ask of a fill, checked once, before any file is touched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache.errors import ArgumentError
+from fastcache.fill.progress import ProgressCallback
+from fastcache.transforms import Operation, normalize_store
+
+Color: TypeAlias = Literal["L", "RGB", "RGBA", "I;16"]
+OnError: TypeAlias = Literal["raise", "skip", "fill"]
+Exif: TypeAlias = Literal["ignore", "apply"]
+
+CHANNELS: dict[str, int] = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}
+
+
+def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    if value not in allowed:
+        choices = ", ".join(repr(choice) for choice in allowed)
+        raise ArgumentError(f"{name}={value!r}: this version has {choices}")
+
+
+@dataclass(frozen=True)
+class FillOptions:
+    """Arguments of :class:`fastcache.ArenaDataset` that concern the fill; meanings stand there."""
+
+    store: tuple[Operation, ...] = ()
+    color: str | None = None
+    exif: str = "ignore"
+    keep: str = "auto"
+    home: str = "auto"
+    budget: int | str | float | None = None
+    on_error: str = "raise"
+    limit: int | float | None = None
+    threads: int | None = None
+    seed: int = 0
+    progress: bool | ProgressCallback | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "store", normalize_store(self.store))
+        _one_of("color", self.color, (*get_args(Color), None))
+        _one_of("exif", self.exif, get_args(Exif))
+        _one_of("keep", self.keep, ("auto", "decoded"))
+        _one_of("home", self.home, ("auto", "ram"))
+        _one_of("on_error", self.on_error, get_args(OnError))
+        if not (self.progress is None or isinstance(self.progress, bool | Callable)):
+            raise ArgumentError(f"progress={self.progress!r}: give None, a bool or a callable")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise ArgumentError(f"seed={self.seed!r}: give an int of at least 0")
+
+
+def select(count: int, limit: int | float | None, seed: int) -> npt.NDArray[np.int64]:
+    """Return which of `count` samples are taken, in their own order.
+
+    Parameters
+    ----------
+    count : int
+    limit : int, float or None
+        None: all. An int: the first so many. A float in (0, 1]: that share, drawn with `seed`.
+    seed : int
+
+    Raises
+    ------
+    ArgumentError
+        If `limit` is neither, or takes nothing.
+    """
+    if limit is None:
+        return np.arange(count, dtype=np.int64)
+    if isinstance(limit, bool) or not isinstance(limit, int | float | np.integer | np.floating):
+        raise ArgumentError(f"limit={limit!r}: give a number of samples, or a share in (0, 1]")
+    if isinstance(limit, int | np.integer):
+        if limit < 1:
+            raise ArgumentError(f"limit={limit}: give at least 1 sample")
+        return np.arange(min(count, int(limit)), dtype=np.int64)
+    if not 0 < limit <= 1:
+        raise ArgumentError(f"limit={limit}: a share lies in (0, 1]; for a number give an int")
+    share = max(1, round(count * float(limit)))
+    drawn = np.random.Generator(np.random.PCG64(seed)).choice(count, share, replace=False)
+    return np.sort(drawn).astype(np.int64)

@@ -1,0 +1,117 @@
+"""Telling how far a fill has come: a bar, a callback, or nothing."""
+
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, TypeAlias
+
+from tqdm.auto import tqdm
+
+_PERIOD = 0.1  # seconds between two looks at the counters
+
+
+@dataclass(frozen=True)
+class Progress:
+    """State of a fill.
+
+    Attributes
+    ----------
+    done, total : int
+        Items (one per sample and decoded column) finished, and in all.
+    bytes : int
+        Bytes written into the arena so far.
+    failed : int
+        Items that could not be read or decoded.
+    seconds : float
+        Time since the fill began.
+    """
+
+    done: int
+    total: int
+    bytes: int
+    failed: int
+    seconds: float
+
+
+ProgressCallback: TypeAlias = Callable[[Progress], object]
+
+
+class Stoppable(Protocol):
+    """A job that threads are in."""
+
+    def cancel(self) -> None:
+        """Start no further item."""
+
+    def progress(self) -> tuple[int, int, int]:
+        """Return (items done, failed, bytes written)."""
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
+class Meter:
+    """Adds up the jobs of a fill and shows them; a context manager."""
+
+    def __init__(self, progress: bool | ProgressCallback | None, total: int) -> None:
+        if progress is None:
+            progress = _in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+        self._callback: ProgressCallback | None = None
+        self._bar: Any = None
+        if callable(progress):
+            self._callback = progress
+        elif progress:
+            self._bar = tqdm(total=total, unit="image", desc="fastcache", dynamic_ncols=True)
+        self._total = total
+        self._begun = time.monotonic()
+        self._past = (0, 0, 0)
+
+    def __enter__(self) -> "Meter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _show(self, done: int, failed: int, size: int) -> None:
+        now = Progress(done, self._total, size, failed, time.monotonic() - self._begun)
+        if self._callback is not None:
+            self._callback(now)
+        elif self._bar is not None:
+            self._bar.set_postfix_str(f"{size / 1e9:.2f} GB" + f", {failed} failed" * bool(failed))
+            self._bar.update(done - self._bar.n)
+
+    def watch(
+        self, job: Stoppable, threads: list[Future[None]], stop_at_failure: bool = False
+    ) -> None:
+        """Wait for a job's threads, showing its progress.
+
+        The calling thread stays out of C, so that Ctrl-C and a callback's exception are acted on
+        at once: they cancel the job, wait for the items under way, and go on upwards.
+        """
+        try:
+            running = set(threads)
+            while running:
+                finished, running = wait(running, timeout=_PERIOD)
+                done, failed, size = (
+                    a + b for a, b in zip(self._past, job.progress(), strict=True)
+                )
+                if stop_at_failure and failed:
+                    job.cancel()
+                self._show(done, failed, size)
+                for future in finished:
+                    future.result()
+        except BaseException:
+            job.cancel()
+            wait(threads)
+            raise
+        self._past = (done, failed, size)

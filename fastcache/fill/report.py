@@ -1,0 +1,62 @@
+"""The report: what was chosen, what it took, and what failed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastcache.fill.plan import table
+from fastcache.memory.units import format_bytes
+
+
+class Report(Mapping[str, Any]):
+    """Facts about a filled arena: a read-only mapping that prints as a table.
+
+    Keys: ``samples`` (rows that the dataset shows), ``failed``, ``home``, ``pinned``, ``keep``,
+    ``arena_bytes``, ``scratch_bytes``, ``columns`` (name to kind, layout and facts), ``threads``,
+    ``cpu`` (instruction set in use), ``probe_seconds``, ``fill_seconds``, ``on_error``, ``budget``
+    (the limit that binds).
+    """
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._facts = dict(facts)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._facts[key]
+
+    def __iter__(self) -> Any:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    @property
+    def failed(self) -> list[tuple[str, str]]:
+        """Path (or ``"sample k"``) and reason of every sample that could not be had."""
+        return [(path, reason) for path, reason in self._facts["failed"]]
+
+    def __str__(self) -> str:
+        facts = self._facts
+        rows = [
+            ("samples", f"{facts['samples']:,}"),
+            ("failed", f"{len(facts['failed']):,} (on_error={facts['on_error']!r})"),
+            ("home", f"{facts['home']}, {'pinned' if facts['pinned'] else 'not pinned'}"),
+            ("keep", str(facts["keep"])),
+            ("arena", format_bytes(facts["arena_bytes"])),
+            ("scratch", f"at most {format_bytes(facts['scratch_bytes'])}"),
+            ("threads", f"{facts['threads']} ({facts['cpu']})"),
+            ("time", f"headers {facts['probe_seconds']:.2f} s, fill {facts['fill_seconds']:.2f} s"),
+        ]
+        for name, column in facts["columns"].items():
+            told = ", ".join(f"{k}: {_short(v)}" for k, v in column.items())
+            rows.append((f"column {name}", told))
+        rows += [("  " + path, reason) for path, reason in facts["failed"][:10]]
+        if len(facts["failed"]) > 10:
+            rows.append(("  …", f"{len(facts['failed']) - 10} more in report.failed"))
+        return table("arena", rows)
+
+    __repr__ = __str__
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{count} {name}" for name, count in value.items())
+    return str(value)

@@ -1,0 +1,211 @@
+"""Columns whose rows are there already, and columns that a Dataset gives one by one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache.errors import NotFrozenError, SchemaError
+from fastcache.fill.column import ColumnFill, FillJob, ItemJob, reason_of, rows_of, write_row
+from fastcache.fill.options import FillOptions
+from fastcache.fill.pillow_step import image_array, mask_array
+from fastcache.memory.arena import Arena, DenseColumn
+from fastcache.schema import Field, Image, Mask, Nothing, Ragged, Text
+from fastcache.sources.base import Items, Source, Values
+from fastcache.transforms import Operation, apply_store, compile_store, store_for_masks
+
+_CHUNK_BYTES = 4 << 20  # of a column of values, copied as one step
+
+
+def encode_text(value: object, what: str) -> npt.NDArray[np.uint8]:
+    """Return a string as an array of its UTF-8 bytes."""
+    if not isinstance(value, str):
+        raise SchemaError(f"{what} is {type(value).__name__}, not a string")
+    return np.frombuffer(value.encode("utf-8", "surrogateescape"), np.uint8)
+
+
+class ValuesColumn(ColumnFill):
+    """A `Values` feed: copied in chunks of rows."""
+
+    def __init__(self, name: str, feed: Values, rows: npt.NDArray[np.int64]) -> None:
+        super().__init__(name)
+        self._feed = feed
+        self._rows = rows
+        self._texts: list[npt.NDArray[np.uint8]] | None = None
+
+    def keep(self, rows: npt.NDArray[np.int64]) -> None:
+        self._rows = self._rows[rows]
+
+    def plan(self) -> None:
+        self.field = self._feed.field
+        if isinstance(self.field, Text):
+            texts = cast("Sequence[str]", self._feed.rows)
+            self._texts = [encode_text(texts[row], self.name) for row in self._rows.tolist()]
+            self.shapes = np.array([[len(text)] for text in self._texts], np.int64).reshape(-1, 1)
+
+    def jobs(self, arena: Arena) -> Iterator[FillJob]:
+        count = len(self._rows)
+        if self._texts is not None:
+            place = rows_of(arena, self.name)
+            texts = self._texts
+            yield ItemJob(
+                range(count),
+                lambda row: write_row(place(row), texts[row], self.name),
+                _raise,
+                False,
+            )
+            return
+        column = arena.column(self.name)
+        assert isinstance(column, DenseColumn)  # texts were the only ragged ones
+        target = column.rows
+        source = cast("npt.NDArray[Any]", self._feed.rows)
+        if self._feed.axes is not None:
+            source = source.transpose(0, *(axis + 1 for axis in self._feed.axes))
+        step = max(1, _CHUNK_BYTES // max(1, target[:1].nbytes))
+
+        def copy(start: int) -> int:
+            taken = source[self._rows[start : start + step]]
+            target[start : start + step] = taken
+            return int(target[start : start + step].nbytes)
+
+        yield ItemJob(range(0, count, step), copy, _raise, counted=False)
+
+    def facts(self) -> dict[str, object]:
+        return {}
+
+
+def _raise(_row: int, error: Exception) -> None:
+    """Let any error end the fill: rows that are there already cannot fail on their own."""
+    raise error
+
+
+class ItemsColumns(ColumnFill):
+    """All `Items` feeds of a source, which one ``read`` per sample fills together."""
+
+    def __init__(
+        self,
+        source: Source,
+        feeds: dict[str, Items],
+        rows: npt.NDArray[np.int64],
+        options: FillOptions,
+    ) -> None:
+        super().__init__("sample")
+        self._source = source
+        self._feeds = feeds
+        self._rows = rows
+        self._options = options
+        self.columns = {
+            name: _ItemColumn(name, feed, rows, options) for name, feed in feeds.items()
+        }
+        if not source.parallel:
+            self.threads = 1
+
+    def keep(self, rows: npt.NDArray[np.int64]) -> None:
+        self._rows = self._rows[rows]
+        for column in self.columns.values():
+            column.keep(rows)
+
+    def plan(self) -> None:
+        self.items = len(self._rows)
+        for column in self.columns.values():
+            column.plan()
+        # A sample as the Dataset returns it, and its copy in the form of the arena.
+        self.scratch = 2 * sum(column.largest for column in self.columns.values())
+
+    def layout(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
+        return {name: (column.field, column.shapes) for name, column in self.columns.items()}
+
+    def jobs(self, arena: Arena) -> Iterator[FillJob]:
+        places = {name: rows_of(arena, name) for name in self.columns}
+
+        def work(row: int) -> int:
+            index = int(self._rows[row])
+            values = self._source.read(index)
+            size = 0
+            for name, column in self.columns.items():
+                what = f"sample {index}, column {name!r}"
+                size += write_row(places[name](row), column.convert(values[name], what), what)
+            return size
+
+        yield ItemJob(range(len(self._rows)), work, self._record)
+
+    def _record(self, row: int, error: Exception) -> None:
+        if isinstance(error, SchemaError | NotFrozenError):
+            raise error  # the Dataset and the schema disagree: skipping would hide a bug
+        self.failed[row] = (f"sample {int(self._rows[row])}", reason_of(error))
+
+    def facts(self) -> dict[str, object]:
+        return {}
+
+
+class _ItemColumn:
+    """One of them."""
+
+    def __init__(
+        self, name: str, feed: Items, rows: npt.NDArray[np.int64], options: FillOptions
+    ) -> None:
+        self.name = name
+        self._feed = feed
+        self._shapes = None if feed.shapes is None else feed.shapes[rows]
+        self._count = len(rows)
+        self._color = options.color
+        self._store: Sequence[Operation] = (
+            store_for_masks(options.store) if isinstance(feed.field, Mask) else options.store
+        )
+        self.field = feed.field
+        self.shapes: npt.NDArray[np.int64] | None = None
+
+    def keep(self, rows: npt.NDArray[np.int64]) -> None:
+        self._count = len(rows)
+        if self._shapes is not None:
+            self._shapes = self._shapes[rows]
+
+    def plan(self) -> None:
+        field = self._feed.field
+        if isinstance(field, Image | Mask) and self._feed.pil:
+            channels = field.channels if isinstance(field, Image) else 1
+            if isinstance(field, Image) and self._color is not None:
+                channels = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}[self._color]
+            if self._shapes is not None:
+                heights, widths = self._shapes[:, 0], self._shapes[:, 1]
+            else:
+                assert field.size is not None
+                heights = np.full(self._count, field.size[0])
+                widths = np.full(self._count, field.size[1])
+            store = compile_store(self._store, heights, widths)
+            sizes = np.stack([store.out_h, store.out_w], axis=1).astype(np.int64)
+            same = bool((sizes == sizes[0]).all())
+            size = (int(sizes[0, 0]), int(sizes[0, 1])) if same else None
+            if isinstance(field, Image):
+                dtype = {"I;16": "uint16", None: field.dtype}.get(self._color, "uint8")
+                self.field = Image(dtype, channels, size)
+                self.shapes = None if same else np.insert(sizes, 2, channels, axis=1)
+            else:
+                self.field = Mask(field.dtype, size)
+                self.shapes = None if same else sizes
+        else:
+            self.field = field
+            ragged = isinstance(field, Ragged | Text) or field.row_shape is None
+            self.shapes = self._shapes if ragged else None
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest row."""
+        if self.shapes is None:
+            return self.field.row_bytes or 0
+        return int(self.shapes.prod(axis=1).max(initial=0)) * self.field.itemsize
+
+    def convert(self, value: Any, what: str) -> npt.NDArray[Any]:
+        """Return what ``read`` gave as the array that the arena keeps."""
+        if isinstance(self.field, Text):
+            return encode_text(value, what)
+        if isinstance(self.field, Nothing):
+            return np.empty(0, np.uint8)
+        if not self._feed.pil:
+            return np.asarray(value)
+        if isinstance(self.field, Mask):
+            return mask_array(apply_store(self._store, value))
+        if self._color is not None and value.mode != self._color:
+            value = value.convert(self._color)
+        return image_array(apply_store(self._store, value))

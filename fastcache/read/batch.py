@@ -1,0 +1,170 @@
+"""A batch on its way to ``collate_fn``: gathered already, samples only if somebody looks.
+
+torch asks for samples and hands them to a function that makes a batch of them. Here the batch
+comes first. What ``__getitems__`` returns is a list for everybody who treats it as one, with
+samples that are cut from the gathered columns on first touch; our collate takes the columns.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, SupportsIndex
+
+from fastcache.schema import Structure, rebuild
+
+
+class ArenaSample(tuple[Any, ...]):
+    """A sample whose structure is a tuple; a plain tuple in all but name, and once pickled."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (list(self),)
+
+
+class ArenaListSample(list[Any]):
+    """The same for samples that are lists."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (tuple(self),)
+
+
+class ArenaDictSample(dict[str, Any]):
+    """The same for samples that are dicts."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (list(self.items()),)
+
+
+_KINDS: dict[type, type] = {
+    tuple: ArenaSample,
+    list: ArenaListSample,
+    dict: ArenaDictSample,
+}
+SAMPLE_TYPES = tuple(_KINDS.values())
+
+
+def plain(sample: Any) -> Any:
+    """Return one of the sample types as the builtin that it stands for; others as they are."""
+    for builtin, kind in _KINDS.items():
+        if type(sample) is kind:
+            return builtin(sample)
+    return sample
+
+
+def _leaves(sample: Any) -> Iterator[Any]:
+    """Walk over the leaves, and over the keys on the way to them."""
+    if isinstance(sample, Mapping):
+        for key, value in sample.items():
+            yield key
+            yield from _leaves(value)
+    elif isinstance(sample, tuple | list):
+        for value in sample:
+            yield from _leaves(value)
+    else:
+        yield sample
+
+
+class ArenaBatch(list[Any]):
+    """The samples of a batch, made when they are looked at.
+
+    Parameters
+    ----------
+    structure : tuple, list or dict of column names
+    columns : mapping of str to object
+        What the readers' ``gather`` gave.
+    picks : mapping of str to callable
+        The readers' ``pick``, which cuts samples out of the columns.
+    count : int
+
+    Notes
+    -----
+    The samples' tensors are views of the batch: what is written into them shows in it, and
+    collating the samples afterwards gives what it would have given for any list of samples.
+    """
+
+    __slots__ = ("_columns", "_filled", "_first", "_handed_out", "_picks", "structure")
+
+    def __init__(
+        self,
+        structure: Structure,
+        columns: Mapping[str, Any],
+        picks: Mapping[str, Callable[[Any, int], Any]],
+        count: int,
+    ) -> None:
+        # Placeholders give the list its length; code in C that passes over the methods below
+        # meets None, and says so, instead of an empty list that looks like success.
+        super().__init__((None,) * count)
+        self.structure = structure
+        self._columns = columns
+        self._picks = picks
+        self._filled = False
+        self._first: Any = None
+        self._handed_out: list[Any] = []
+
+    def columns(self) -> Mapping[str, Any] | None:
+        """Return the gathered columns; None if the samples may say something else by now."""
+        if self._filled:
+            return None
+        if self._first is not None:
+            now, before = list(_leaves(self._first)), self._handed_out
+            if len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
+                return None
+        return self._columns
+
+    def _sample(self, k: int) -> Any:
+        columns, picks = self._columns, self._picks
+        sample = rebuild(self.structure, lambda name: picks[name](columns[name], k))
+        return _KINDS[type(sample)](sample)
+
+    def _fill(self) -> None:
+        """Turn into an ordinary list."""
+        if self._filled:
+            return
+        self._filled = True
+        for k in range(list.__len__(self)):
+            sample = self._first if k == 0 and self._first is not None else self._sample(k)
+            list.__setitem__(self, k, sample)
+
+    def __getitem__(self, index: Any) -> Any:
+        # torch's collate looks at the first sample's type before it calls us: that one look must
+        # not make all the others.
+        if type(index) is int and index == 0 and not self._filled and len(self):
+            if self._first is None:
+                self._first = self._sample(0)
+                self._handed_out = list(_leaves(self._first))
+            return self._first
+        self._fill()
+        return super().__getitem__(index)
+
+    def __radd__(self, before: list[Any]) -> list[Any]:
+        return [*before, *self]
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return list, (tuple(self),)
+
+
+def _filling(name: str) -> Any:
+    method = getattr(list, name)
+
+    def call(self: ArenaBatch, *args: Any, **kwargs: Any) -> Any:
+        for batch in (self, *args):
+            if isinstance(batch, ArenaBatch):  # list's own methods look past ours, in others too
+                batch._fill()
+        return method(self, *args, **kwargs)
+
+    call.__name__, call.__qualname__ = name, f"ArenaBatch.{name}"
+    call.__doc__ = method.__doc__
+    return call
+
+
+# Everything that a list can do but tell its length, allocate itself and be garbage.
+for _name in (
+    *("__add__", "__contains__", "__delitem__", "__eq__", "__ge__", "__gt__", "__iadd__"),
+    *("__imul__", "__iter__", "__le__", "__lt__", "__mul__", "__ne__", "__repr__"),
+    *("__reversed__", "__rmul__", "__setitem__", "append", "clear", "copy", "count", "extend"),
+    *("index", "insert", "pop", "remove", "reverse", "sort"),
+):
+    setattr(ArenaBatch, _name, _filling(_name))

@@ -1,0 +1,55 @@
+"""Where batches are written, and how many threads write them."""
+
+import os
+from collections.abc import Sequence
+
+import torch
+from torch.utils.data import get_worker_info
+
+from fastcache._core import threads as pool
+from fastcache._core.batch import CopyJob
+from fastcache._core.lease import Pool
+
+# Idle memory that the process keeps for its next batches: a few large ones (256 photos of 224
+# pixels are 37 MiB). What lives on tensors comes on top of it and is the caller's.
+POOL = Pool(512 << 20)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=POOL.forget)
+
+# Below this a plain allocation is as good: its pages stay with the C library.
+_LEASE_FROM = 64 << 10
+# From here on a batch does not stay in the cache until it is used: write past it.
+STREAM_FROM = 4 << 20
+# Waking a thread takes as long as copying this much.
+_BYTES_PER_THREAD = 1 << 20
+
+
+def new_bytes(size: int) -> torch.Tensor:
+    """Return a fresh uint8 tensor of shape (size,) for a batch; its content is arbitrary.
+
+    In a worker of a ``DataLoader`` it lies in torch's shared memory, so that it travels to the
+    parent without another copy. Elsewhere large ones come from the process's pool and go back to
+    it with the last tensor on them.
+    """
+    if get_worker_info() is not None and size:
+        storage = torch.UntypedStorage._new_shared(size)  # type: ignore[no-untyped-call]
+        return torch.empty(0, dtype=torch.uint8).set_(storage, 0, (size,), (1,))
+    if size < _LEASE_FROM:
+        return torch.empty(size, dtype=torch.uint8)
+    return torch.frombuffer(POOL.lease(size), dtype=torch.uint8)
+
+
+def run(jobs: Sequence[CopyJob], size: int, threads: int) -> None:
+    """Run the jobs, `size` bytes in all, on as many threads as that much work is worth."""
+    if get_worker_info() is not None:
+        threads = 1  # the workers are the parallelism
+    threads = min(threads, size // _BYTES_PER_THREAD)
+
+    def work() -> None:
+        for job in jobs:
+            job.run()
+
+    if threads > 1:
+        pool.run(work, threads)
+    else:
+        work()

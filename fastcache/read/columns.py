@@ -1,0 +1,174 @@
+"""From the columns of an arena to values: one reader per kind of field.
+
+A reader answers twice: ``item`` gives one row as the value that a sample holds, ``gather`` gives
+many rows as the value that a batch holds. Both are copies; nothing that leaves here is the arena.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fastcache._core.batch import CopyJob
+from fastcache.errors import ArgumentError
+from fastcache.memory.arena import DenseColumn, RaggedColumn
+from fastcache.read.buffers import STREAM_FROM, new_bytes
+from fastcache.schema import Field, Image, Nothing, Scalar, Text
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+Pixels: TypeAlias = npt.NDArray[Any]
+
+
+class Gathered(NamedTuple):
+    """A column of a batch. Its tensors are complete once the job, if there is one, has run."""
+
+    values: Any
+    job: CopyJob | None = None
+    size: int = 0
+
+
+class Reader(ABC):
+    """How one column is read."""
+
+    @abstractmethod
+    def item(self, row: int) -> Any:
+        """Return the value of one row."""
+
+    @abstractmethod
+    def gather(self, rows: Rows) -> Gathered:
+        """Return the values of many rows, in the order of `rows`."""
+
+    @staticmethod
+    def pick(values: Any, k: int) -> Any:
+        """Return what ``item`` would have given, out of what ``gather`` gave."""
+        return values[k]
+
+
+class ArrayReader(Reader):
+    """Rows that become tensors; an image's axes are turned from (H, W, C) to (C, H, W)."""
+
+    def __init__(self, data: npt.NDArray[Any], field: Field) -> None:
+        self.dtype = torch.from_numpy(np.empty(0, field.dtype)).dtype
+        self.is_image = isinstance(field, Image)
+        self._itemsize = data.itemsize
+        # The gather copies bytes; frombuffer refuses what is not contiguous.
+        self._bytes = np.frombuffer(data, np.uint8) if data.nbytes else np.empty(0, np.uint8)
+
+    @abstractmethod
+    def array(self, row: int) -> Pixels:
+        """Return one row as it lies in the arena: read-only, not a copy."""
+
+    def item(self, row: int) -> torch.Tensor:
+        tensor = torch.from_numpy(np.array(self.array(row)))
+        return tensor.permute(2, 0, 1) if self.is_image else tensor
+
+    def _copy(self, starts: Rows, lengths: int | Rows, size: int) -> tuple[torch.Tensor, CopyJob]:
+        memory = new_bytes(size)
+        streaming = size >= STREAM_FROM
+        job = CopyJob(self._bytes, memory.numpy(), starts, lengths, streaming=streaming)
+        return memory.view(self.dtype), job
+
+
+class DenseReader(ArrayReader):
+    """Rows of one shape: batches are one tensor, (B, C, H, W) in channels_last order for images."""
+
+    def __init__(self, column: DenseColumn, field: Field) -> None:
+        super().__init__(column.rows, field)
+        self._rows = column.rows
+        self._shape = tuple(column.rows.shape[1:])
+        self._row_bytes = int(np.prod(self._shape, dtype=np.int64)) * self._itemsize
+
+    def array(self, row: int) -> Pixels:
+        return self._rows[row, ...]
+
+    def gather(self, rows: Rows) -> Gathered:
+        count = len(rows)
+        size = count * self._row_bytes
+        memory, job = self._copy(rows * self._row_bytes, self._row_bytes, size)
+        batch = memory.view(count, *self._shape)
+        return Gathered(batch.permute(0, 3, 1, 2) if self.is_image else batch, job, size)
+
+
+class RaggedReader(ArrayReader):
+    """Rows that have a shape each: batches are lists of tensors, which share one memory."""
+
+    def __init__(self, column: RaggedColumn, field: Field) -> None:
+        super().__init__(column.values, field)
+        self._column = column
+
+    def array(self, row: int) -> Pixels:
+        return self._column[row]
+
+    def gather(self, rows: Rows) -> Gathered:
+        starts = self._column.offsets[rows]
+        counts = self._column.offsets[rows + 1] - starts
+        size = int(counts.sum()) * self._itemsize
+        memory, job = self._copy(starts * self._itemsize, counts * self._itemsize, size)
+        shapes = self._column.shapes[rows].tolist()
+        places = (np.cumsum(counts) - counts).tolist()
+        values = [
+            memory[place : place + count].view(shape)
+            for place, count, shape in zip(places, counts.tolist(), shapes, strict=True)
+        ]
+        if self.is_image:
+            values = [value.permute(2, 0, 1) for value in values]
+        return Gathered(values, job, size)
+
+
+class ScalarReader(Reader):
+    """Python numbers: batches are int64, float64 or bool tensors, as torch collates those."""
+
+    def __init__(self, rows: npt.NDArray[Any]) -> None:
+        self._rows = rows
+        self._wide = {"b": np.bool_, "f": np.float64}.get(rows.dtype.kind, np.int64)
+
+    def item(self, row: int) -> int | float | bool:
+        value: int | float | bool = self._rows[row].item()
+        return value
+
+    def gather(self, rows: Rows) -> Gathered:
+        values = self._rows[rows]
+        if values.dtype == np.uint64 and values.max(initial=0) > np.iinfo(np.int64).max:
+            raise ArgumentError(
+                f"{values.max()} exceeds int64, which torch makes of ints in batches"
+            )
+        return Gathered(torch.from_numpy(values.astype(self._wide, copy=False)))
+
+    @staticmethod
+    def pick(values: torch.Tensor, k: int) -> int | float | bool:
+        return values[k].item()
+
+
+class TextReader(Reader):
+    """Strings: batches are lists of them."""
+
+    def __init__(self, column: RaggedColumn) -> None:
+        self._column = column
+
+    def item(self, row: int) -> str:
+        return self._column[row].tobytes().decode("utf-8", "surrogateescape")  # paths
+
+    def gather(self, rows: Rows) -> Gathered:
+        return Gathered([self.item(row) for row in rows.tolist()])
+
+
+class NothingReader(Reader):
+    """None in every row: batches are lists of None."""
+
+    def item(self, row: int) -> None:
+        return None
+
+    def gather(self, rows: Rows) -> Gathered:
+        return Gathered([None] * len(rows))
+
+
+def make_reader(column: DenseColumn | RaggedColumn | None, field: Field) -> Reader:
+    """Return the reader for a column; a Nothing field has none."""
+    if isinstance(field, Nothing):
+        return NothingReader()
+    if isinstance(column, RaggedColumn):
+        return TextReader(column) if isinstance(field, Text) else RaggedReader(column, field)
+    assert column is not None
+    return ScalarReader(column.rows) if isinstance(field, Scalar) else DenseReader(column, field)

@@ -1,0 +1,172 @@
+"""ArenaDataset: the torch Dataset over an arena."""
+
+import os
+from collections.abc import Callable
+from typing import Any, Literal
+
+from fastcache.fill.build import fill_arena
+from fastcache.fill.options import FillOptions
+from fastcache.read.pipeline import Transform, check_transform
+from fastcache.read.view import INPUTS, OUTPUTS, ArenaView, check_choice
+from fastcache.sources import as_source
+from fastcache.sources.base import Source
+
+
+class ArenaDataset(ArenaView):
+    """A map-style Dataset whose samples were decoded once, into one arena.
+
+    Takes the place of ``torchvision.datasets.ImageFolder`` for a folder of class folders, and
+    keeps what any other map-style Dataset returns. Use it with a plain
+    ``torch.utils.data.DataLoader``: batches are gathered by C threads, without a collate function
+    and without worker processes (which work too).
+
+    Parameters
+    ----------
+    source : path, Source or map-style Dataset
+        A folder with one folder of images per class; one of :mod:`fastcache.sources`; or anything
+        with ``__getitem__`` and ``__len__``, whose samples are then kept as they are returned:
+        nested tuples, lists and dicts of tensors, arrays, PIL images, numbers, strings and None.
+    store : operation or list of operations, optional
+        Baked into the arena: :mod:`fastcache.transforms`' Resize, CenterCrop and LetterBox.
+        None keeps original pixels.
+    color : {"RGB", "L", "RGBA", "I;16"}, optional
+        What images are converted to. None: RGB for files, and as returned for a Dataset's.
+    exif : {"ignore", "apply"}
+        Whether EXIF orientation turns images. ImageFolder ignores it.
+    transform : callable or list of callables, optional
+        Runs on each read, on the sample's image: its only one, or the one called image or input
+        (in samples without images, the array of that description).
+    transform_input : {"pil", "tensor"}
+        Whether the transforms get PIL images of mode L, RGB, RGBA or I;16, or uint8 (uint16)
+        tensors of shape (C, H, W). Arrays always arrive as tensors.
+    target_transform : callable or list of callables, optional
+        Runs on each read, on the label or target: the only other part of the sample, or the one
+        called label or target. A target that is an image or a mask arrives in the same form as
+        images do.
+    output : {"tuple", "dict"}
+        "dict" turns samples that are no dicts into ``{column: value}``.
+    keep : {"auto", "decoded"}
+        In which form samples are kept; this version keeps all of them decoded.
+    home : {"auto", "ram"}
+        Where the arena lies; this version has shared memory.
+    budget : int, str or float, optional
+        Most that arena and scratch may take: bytes, a text such as "8GB", or a share of what is
+        available. None: what is available, less a reserve.
+    on_error : {"raise", "skip", "fill"}
+        What becomes of samples that cannot be read: an error, left out of the dataset, or kept as
+        zeros. Both of the latter list them in ``report.failed``.
+    limit : int or float, optional
+        Take the first n samples, or a share in (0, 1] drawn with `seed`.
+    threads : int, optional
+        Threads for filling and for batches. None or -1: every usable core.
+    seed : int
+        Decides what `limit` draws.
+    infer : {"first", "scan"}
+        For a wrapped Dataset: whether its first sample tells the types and shapes of all, or each
+        is looked at before memory is reserved.
+    frozen : bool
+        For a wrapped Dataset: keep what it returns even if that changes from call to call, as
+        with random augmentation, which then is the same in every epoch.
+    parallel : bool
+        For a wrapped Dataset: whether it may be read from several threads at once.
+    progress : bool or callable, optional
+        True shows a bar, None does so in a terminal; a callable is given the state.
+
+    Attributes
+    ----------
+    transform, target_transform
+        As given; may be assigned at any time.
+    classes, class_to_idx, samples, imgs, targets, loader, root
+        As ImageFolder has them, for a folder of class folders.
+
+    Raises
+    ------
+    ArgumentError
+        A value that cannot be used.
+    SourceNotFoundError
+        A missing folder, or one without images.
+    BudgetError
+        The arena does not fit; nothing was allocated.
+    DecodeError
+        With ``on_error="raise"``, samples that cannot be read.
+    SchemaError, NotFrozenError
+        A wrapped Dataset whose samples differ in type, or change from call to call.
+
+    Notes
+    -----
+    ``ds[i]`` is a sample in the source's structure. Images are uint8 (uint16) tensors of shape
+    (C, H, W), masks (H, W), arrays tensors of their shape; numbers, strings and None are
+    themselves. All of it is copied out of the arena and belongs to the caller.
+
+    Batches hold images of one size as (B, C, H, W) in channels_last memory order, images and
+    arrays of different sizes as lists of B tensors, numbers as int64, float64 or bool tensors of
+    shape (B,), strings and None as lists: see :func:`fastcache.collate`. A batch is fresh memory;
+    changing it changes nothing else.
+
+    With `transform` or `target_transform`, batches are made sample by sample, and collated as
+    torch does.
+
+    Examples
+    --------
+    >>> import fastcache as fc
+    >>> from fastcache import transforms as T
+    >>> from torch.utils.data import DataLoader
+    >>> ds = fc.ArenaDataset("photos/train", store=[T.Resize(256), T.CenterCrop(224)])
+    >>> for images, labels in DataLoader(ds, batch_size=256, shuffle=True):
+    ...     train(images, labels)  # uint8 (256, 3, 224, 224), int64 (256,)
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | Source | Any,
+        *,
+        store: Any = None,
+        color: Literal["RGB", "L", "RGBA", "I;16"] | None = None,
+        exif: Literal["ignore", "apply"] = "ignore",
+        transform: Transform = None,
+        transform_input: Literal["pil", "tensor"] = "pil",
+        target_transform: Transform = None,
+        output: Literal["tuple", "dict"] = "tuple",
+        keep: Literal["auto", "decoded"] = "auto",
+        home: Literal["auto", "ram"] = "auto",
+        budget: int | str | float | None = None,
+        on_error: Literal["raise", "skip", "fill"] = "raise",
+        limit: int | float | None = None,
+        threads: int | None = None,
+        seed: int = 0,
+        infer: Literal["first", "scan"] = "first",
+        frozen: bool = False,
+        parallel: bool = False,
+        progress: bool | Callable[..., object] | None = None,
+    ) -> None:
+        options = FillOptions(
+            store=store,
+            color=color,
+            exif=exif,
+            keep=keep,
+            home=home,
+            budget=budget,
+            on_error=on_error,
+            limit=limit,
+            threads=threads,
+            seed=seed,
+            progress=progress,
+        )
+        check_choice("transform_input", transform_input, INPUTS)
+        check_choice("output", output, OUTPUTS)
+        for name, given in (("transform", transform), ("target_transform", target_transform)):
+            check_transform(name, given)  # now, and not when everything is decoded
+        made = as_source(source, infer=infer, frozen=frozen, parallel=parallel)
+        arena = fill_arena(made, options)
+        try:
+            super().__init__(
+                arena,
+                transform=transform,
+                transform_input=transform_input,
+                target_transform=target_transform,
+                output=output,
+                threads=threads,
+            )
+        except BaseException:
+            arena.close()
+            raise

@@ -1,0 +1,124 @@
+"""An arena opened for reading: its columns' readers, and batches gathered by threads."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy.typing as npt
+
+from fastcache.errors import ClosedError
+from fastcache.memory.arena import Arena, DenseColumn, RaggedColumn
+from fastcache.read import buffers
+from fastcache.read.columns import Reader, Rows, make_reader
+from fastcache.schema import Nothing, Text, field_from_json, structure_from_json
+
+_INDEX = "_index"
+_PATHS = Text()
+
+
+class ArenaReader:
+    """A committed arena as its datasets see it; all of them share one.
+
+    Pickles as the arena does; copies are the same object, since an arena never changes.
+
+    Attributes
+    ----------
+    arena : Arena
+    catalog : dict
+    structure : Structure
+        Of a sample; its leaves name the columns.
+    fields : dict of str to Field
+    """
+
+    def __init__(self, arena: Arena) -> None:
+        self.arena = arena
+        self.catalog = arena.catalog
+        self.structure = structure_from_json(self.catalog["structure"])
+        self.fields = {n: field_from_json(f) for n, f in self.catalog["columns"].items()}
+        self._opened: tuple[dict[str, Reader], Rows] | None = self._open()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._check_open()
+        return ArenaReader, (self.arena,)
+
+    def __copy__(self) -> "ArenaReader":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "ArenaReader":
+        return self
+
+    def _open(self) -> tuple[dict[str, Reader], Rows]:
+        arena = self.arena
+        readers = {
+            name: make_reader(None if isinstance(field, Nothing) else arena.column(name), field)
+            for name, field in self.fields.items()
+        }
+        index = arena.column(_INDEX)
+        assert isinstance(index, DenseColumn)
+        return readers, index.rows[: self.catalog["visible"]]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the arena was given back."""
+        return self._opened is None
+
+    @property
+    def readers(self) -> dict[str, Reader]:
+        """The reader of each column."""
+        return self._check_open()[0]
+
+    @property
+    def rows(self) -> Rows:
+        """Rows of the arena in the order of the dataset."""
+        return self._check_open()[1]
+
+    @property
+    def arrays(self) -> Mapping[str, npt.NDArray[Any] | RaggedColumn]:
+        """The columns themselves: no copy, read-only, rows as the arena has them."""
+        self._check_open()
+        columns = {
+            name: self.arena.column(name)
+            for name, field in self.fields.items()
+            if not isinstance(field, Nothing)
+        }
+        return MappingProxyType(
+            {n: c if isinstance(c, RaggedColumn) else c.rows for n, c in columns.items()}
+        )
+
+    def paths(self, column: str) -> Reader | None:
+        """Return the reader of an image column's paths; None if it was not read from files."""
+        self._check_open()
+        name = self.catalog["paths"].get(column)
+        return None if name is None else make_reader(self.arena.column(name), _PATHS)
+
+    def close(self) -> None:
+        """Let go of the arena's memory, and close it; if that fails, all is as before."""
+        self._opened = None
+        try:
+            self.arena.close()
+        except BufferError:
+            self._opened = self._open()
+            raise
+
+    def _check_open(self) -> tuple[dict[str, Reader], Rows]:
+        if self._opened is None:
+            raise ClosedError("the dataset is closed: its arena was given back")
+        return self._opened
+
+
+def gather(readers: Mapping[str, Reader], rows: Mapping[str, Rows], threads: int) -> dict[str, Any]:
+    """Return the columns of a batch.
+
+    Parameters
+    ----------
+    readers : mapping of str to Reader
+    rows : mapping of str to int64 array of shape (B,)
+        Which rows of each column, in the order of the batch.
+    threads : int
+        At most so many are used.
+    """
+    gathered = {name: reader.gather(rows[name]) for name, reader in readers.items()}
+    jobs = [column.job for column in gathered.values() if column.job is not None and column.size]
+    if jobs:
+        buffers.run(jobs, sum(column.size for column in gathered.values()), threads)
+    return {name: column.values for name, column in gathered.items()}

@@ -1,0 +1,231 @@
+"""A torch Dataset over an arena that is there already: reading, batches, copies, pickling."""
+
+import copy
+import operator
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, SupportsIndex, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import Dataset
+
+from fastcache._core.threads import resolve_threads
+from fastcache.errors import ArgumentError
+from fastcache.fill.plan import Plan
+from fastcache.fill.report import Report
+from fastcache.memory.arena import Arena, RaggedColumn
+from fastcache.memory.units import format_bytes
+from fastcache.read.batch import ArenaBatch
+from fastcache.read.columns import Rows
+from fastcache.read.folder import FolderFace, LabelList, NotedList
+from fastcache.read.pipeline import Pipeline, Transform
+from fastcache.read.reader import ArenaReader, gather
+from fastcache.schema import Structure
+
+_Self = TypeVar("_Self", bound="ArenaView")
+
+INPUTS = ("pil", "tensor")
+OUTPUTS = ("tuple", "dict")
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse a value that is not one of the choices."""
+    if value not in choices:
+        raise ArgumentError(f"{name}={value!r}: choose {' or '.join(map(repr, choices))}")
+
+
+class ArenaView(FolderFace, Dataset[Any]):
+    """What :class:`~fastcache.ArenaDataset` is once its arena is filled.
+
+    Parameters
+    ----------
+    arena : Arena
+        Committed; closed by `close`.
+    transform, transform_input, target_transform, output, threads
+        As for :class:`~fastcache.ArenaDataset`.
+    """
+
+    def __init__(
+        self,
+        arena: Arena,
+        *,
+        transform: Transform = None,
+        transform_input: str = "pil",
+        target_transform: Transform = None,
+        output: str = "tuple",
+        threads: int | None = None,
+    ) -> None:
+        check_choice("transform_input", transform_input, INPUTS)
+        check_choice("output", output, OUTPUTS)
+        self._threads = resolve_threads(threads)
+        self._reader = ArenaReader(arena)
+        self._selected = None
+        self._labels = None
+        self._samples = None
+        self._targets = None
+        self._assigned = {}
+        self._transform_input = transform_input
+        self._structure: Structure = self._reader.structure
+        if output == "dict" and not isinstance(self._structure, dict):
+            self._structure = {name: name for name in self._reader.fields}
+        self._pipeline = self._make_pipeline(transform, target_transform)
+
+    def _make_pipeline(self, transform: Transform, target_transform: Transform) -> Pipeline:
+        as_pil = self._transform_input == "pil"
+        fields = self._reader.fields
+        return Pipeline(self._structure, fields, transform, target_transform, as_pil)
+
+    # -- samples and batches ------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        self._follow_samples()
+        return len(self._rows)
+
+    def __getitem__(self, index: SupportsIndex) -> Any:
+        """Return a sample; `index` is any integer, counted from the end if negative."""
+        position, count = operator.index(index), len(self)
+        if not -count <= position < count:
+            raise IndexError(f"sample {position} of {count}")
+        position %= count
+        return self._sample(position)
+
+    def _sample(self, position: int) -> Any:
+        row = int(self._rows[position])
+        readers = self._reader.readers
+        if self._labels is None:
+            return self._pipeline.sample(readers, lambda _: row)
+        label = self._label_column("samples")
+        return self._pipeline.sample(
+            {**readers, label: self._labels}, lambda name: position if name == label else row
+        )
+
+    def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
+        """Return the samples of a batch; torch's fetcher calls this, then collates."""
+        overridden = type(self).__getitem__ is not ArenaView.__getitem__
+        one_by_one = not self._pipeline.does_nothing or isinstance(self._labels, LabelList)
+        if overridden or one_by_one:
+            return [self[index] for index in indices]
+        positions = _positions(indices, len(self))
+        readers = self._reader.readers
+        rows = dict.fromkeys(readers, self._rows[positions])
+        if self._labels is not None:
+            label = self._label_column("samples")
+            readers = {**readers, label: self._labels}
+            rows[label] = positions
+        columns = gather(readers, rows, self._threads)
+        picks = {name: reader.pick for name, reader in readers.items()}
+        if isinstance(self._structure, str):  # torch's C++ would look into a list of bare tensors
+            pick, values = picks[self._structure], columns[self._structure]
+            return [pick(values, k) for k in range(len(positions))]
+        return ArenaBatch(self._structure, columns, picks, len(positions))
+
+    # -- callables ----------------------------------------------------------------------------
+
+    @property
+    def transform(self) -> Transform:
+        """Callable, or list of callables, for the image; assign to change it."""
+        return self._pipeline.transform
+
+    @transform.setter
+    def transform(self, transform: Transform) -> None:
+        self._pipeline = self._make_pipeline(transform, self.target_transform)
+
+    @property
+    def target_transform(self) -> Transform:
+        """Callable, or list of callables, for the label or target; assign to change it."""
+        return self._pipeline.target_transform
+
+    @target_transform.setter
+    def target_transform(self, target_transform: Transform) -> None:
+        self._pipeline = self._make_pipeline(self.transform, target_transform)
+
+    def with_transform(
+        self: _Self, transform: Transform, *, target_transform: Transform = None
+    ) -> _Self:
+        """Return a dataset over the same arena with other callables; `close` closes both."""
+        twin = copy.copy(self)
+        twin._pipeline = twin._make_pipeline(transform, target_transform)
+        return twin
+
+    # -- the arena ----------------------------------------------------------------------------
+
+    @property
+    def arrays(self) -> Mapping[str, npt.NDArray[Any] | RaggedColumn]:
+        """The arena itself, read-only and without a copy.
+
+        An array of shape (N, H, W, C), (N, ...) or (N,) per column of one shape, and a
+        :class:`~fastcache.memory.arena.RaggedColumn` for others. Rows are in the order of the
+        fill; they include samples that failed, and know nothing of assigned ``samples``.
+        """
+        return self._reader.arrays
+
+    @property
+    def report(self) -> Report:
+        """What was chosen, what it took, and what failed; prints as a table."""
+        return Report(self._reader.catalog["report"])
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that the arena was filled by; prints as a table."""
+        return Plan.from_json(self._reader.catalog["plan"])
+
+    def close(self) -> None:
+        """Give the arena back; batches and samples live on. A second call does nothing.
+
+        Raises
+        ------
+        BufferError
+            If something of `arrays` is still alive.
+        """
+        self._reader.close()
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._follow_samples()
+        state = {**self.__dict__, "_assigned": dict(self._assigned)}
+        # Unless they were changed, the lists can be made again from the arena.
+        state["_samples"] = None if self._selected is None else NotedList(self._samples or ())
+        if self._targets is not None and not self._targets.changed:
+            state["_targets"] = None
+        return state
+
+    def __repr__(self) -> str:
+        catalog = self._reader.catalog
+        count = "none, it is closed" if self._reader.closed else len(self)
+        lines = [f"Number of datapoints: {count}"]
+        if "root" in catalog["attributes"]:
+            lines.append(f"Root location: {catalog['attributes']['root']}")
+        lines.append(f"Arena: {format_bytes(catalog['report']['arena_bytes'])} in ram")
+        lines += [f"Column {n}: {c['row']}" for n, c in catalog["report"]["columns"].items()]
+        for name, given in (
+            ("Transform", self.transform),
+            ("Target transform", self.target_transform),
+        ):
+            if given is not None:
+                first, *rest = repr(given).splitlines()
+                lines += [f"{name}: {first}", *(" " * (len(name) + 2) + line for line in rest)]
+        return "\n    ".join([f"Dataset {type(self).__name__}", *lines])
+
+
+def _positions(indices: Sequence[SupportsIndex], count: int) -> Rows:
+    """Return indices as int64 array of 0..count-1."""
+    positions = np.asarray(indices)
+    if positions.dtype.kind != "i" or positions.ndim != 1:  # tensors, bools, unsigned; not floats
+        positions = np.fromiter(map(operator.index, indices), np.int64)
+    positions = positions.astype(np.int64, copy=False)
+    outside = (positions < -count) | (positions >= count)
+    if outside.any():
+        raise IndexError(f"sample {positions[outside][0]} of {count}")
+    wrapped: Rows = positions + count * (positions < 0)
+    return wrapped

@@ -1,0 +1,28 @@
+"""Where samples come from. A source knows its columns and nothing of memory.
+
+A new kind of input is one class derived from :class:`Source`, in a file of its own.
+"""
+
+from fastcache.sources.arrays import Arrays
+from fastcache.sources.base import ImageFiles, Items, Layout, Source, Values
+from fastcache.sources.choose import as_source
+from fastcache.sources.class_folder import ClassFolder
+from fastcache.sources.files import Files
+from fastcache.sources.pairs import Pairs
+from fastcache.sources.walk import IMG_EXTENSIONS
+from fastcache.sources.wrapped import Wrapped
+
+__all__ = [
+    "IMG_EXTENSIONS",
+    "Arrays",
+    "ClassFolder",
+    "Files",
+    "ImageFiles",
+    "Items",
+    "Layout",
+    "Pairs",
+    "Source",
+    "Values",
+    "Wrapped",
+    "as_source",
+]

@@ -1,0 +1,119 @@
+"""What every source offers: columns, how each is fed, and the shape of a sample.
+
+A source knows nothing of memory.  To add a kind of input, write one class derived from
+:class:`Source` in a file of its own; nothing else needs to change.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache.schema import Field, Structure
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """A column that is decoded from one file per sample.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        One path per sample.
+    mask : bool
+        True: the file holds class indices. They are kept as stored (palette indices are not
+        turned into colours) and resized with the nearest filter only.
+    """
+
+    paths: Sequence[str]
+    mask: bool = False
+
+
+@dataclass(frozen=True)
+class Values:
+    """A column whose rows are known at once.
+
+    Parameters
+    ----------
+    rows : ndarray or sequence of str
+        Array of shape (N, *row_shape), possibly mapped from a file; strings for a Text field.
+    field : Field
+        What a row is. An :class:`~fastcache.schema.Image` takes rows (H, W, C).
+    axes : tuple of int, optional
+        Order in which the row axes of `rows` are to be stored, e.g. ``(1, 2, 0)`` for (C, H, W)
+        rows of an Image; None keeps them.
+    """
+
+    rows: npt.NDArray[Any] | Sequence[str]
+    field: Field
+    axes: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Items:
+    """A column that is read in Python, one sample at a time, by ``Source.read``.
+
+    Parameters
+    ----------
+    field : Field
+        What a row is. For an Image or Mask with ``size=None``, a Ragged or a Text, `shapes` is
+        needed.
+    shapes : int64 array of shape (N, ndim), optional
+        Shape of each row *as read* (for an Image (H, W, C), before any ``store`` operation).
+    pil : bool
+        True: ``read`` returns a PIL image for this column, to which ``store`` applies.
+    """
+
+    field: Field
+    shapes: npt.NDArray[np.int64] | None = None
+    pil: bool = False
+
+
+Feed: TypeAlias = ImageFiles | Values | Items
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a source is made of.
+
+    Parameters
+    ----------
+    structure : Structure
+        The sample as the user gets it; its leaves name the columns.
+    feeds : mapping of str to Feed
+        How each column comes to be.
+    attributes : mapping
+        JSON that goes into the arena's catalogue and comes back as attributes of the dataset
+        (``classes``, ``root``…).
+    """
+
+    structure: Structure
+    feeds: Mapping[str, Feed]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Source(ABC):
+    """Something that an arena can be filled from."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    @abstractmethod
+    def layout(self) -> Layout:
+        """Return columns and structure; may read what it must to know them (wrapped Datasets)."""
+
+    def read(self, index: int) -> Mapping[str, Any]:
+        """Return the values of every `Items` column of a sample: PIL images, arrays or strings.
+
+        Called from one thread at a time unless :attr:`parallel`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no Items columns")
+
+    @property
+    def parallel(self) -> bool:
+        """Whether `read` may be called from several threads at once."""
+        return False

@@ -1,0 +1,94 @@
+"""What ``store=`` may be, and its journey through JSON."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from PIL import Image
+
+from fastcache.errors import ArgumentError
+from fastcache.transforms.letter_box import LetterBox
+from fastcache.transforms.operation import Operation
+from fastcache.transforms.ops import CenterCrop, Resize
+
+_OPERATIONS: dict[str, Callable[..., Operation]] = {
+    cls.name: cls for cls in (Resize, CenterCrop, LetterBox)
+}
+
+
+def normalize_store(store: object) -> tuple[Operation, ...]:
+    """Return what was given as ``store=`` as a tuple of operations.
+
+    Parameters
+    ----------
+    store : None, Operation, or list or tuple of such
+        torchvision's Resize and CenterCrop, and a Compose of them, are translated: their results
+        on PIL images are the same to the pixel.
+
+    Raises
+    ------
+    ArgumentError
+        For anything else; the message says where callables belong.
+    """
+    if store is None:
+        return ()
+    if isinstance(store, Operation):
+        return (store,)
+    if isinstance(store, list | tuple):
+        return tuple(operation for part in store for operation in normalize_store(part))
+    return _from_torchvision(store)
+
+
+def _from_torchvision(transform: Any) -> tuple[Operation, ...]:
+    """Translate by the names of module and class: torchvision is not imported, nor needed."""
+    kind = type(transform)
+    if kind.__module__.startswith("torchvision.transforms"):
+        if kind.__name__ == "Compose":
+            return normalize_store(list(transform.transforms))
+        if kind.__name__ == "Resize":
+            return (Resize(transform.size, transform.interpolation, transform.max_size),)
+        if kind.__name__ == "CenterCrop":
+            return (CenterCrop(transform.size),)
+    if isinstance(transform, type) and issubclass(transform, Operation):
+        raise ArgumentError(f"store={transform.__name__} is the class; give one with its size")
+    raise ArgumentError(
+        f"store takes operations of fastcache.transforms ({', '.join(_OPERATIONS)}), not "
+        f"{transform!r}: give other callables as transform=, which runs on each read"
+    )
+
+
+def store_for_masks(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Return the same geometry for class indices: nearest filter, the masks' own fill."""
+    return tuple(operation.for_mask() for operation in operations)
+
+
+def apply_store(operations: Sequence[Operation], image: Image.Image) -> Image.Image:
+    """Run the operations on a Pillow image, one after the other."""
+    for operation in operations:
+        image = operation(image)
+    return image
+
+
+def store_to_json(operations: Sequence[Operation]) -> list[dict[str, Any]]:
+    """Return the operations as JSON for an arena's catalogue."""
+    return [operation.to_json() for operation in operations]
+
+
+def store_from_json(data: Sequence[Mapping[str, Any]]) -> tuple[Operation, ...]:
+    """Return the operations that :func:`store_to_json` wrote.
+
+    Raises
+    ------
+    ArgumentError
+        For an operation that this version does not have.
+    """
+    operations = []
+    for entry in data:
+        arguments = dict(entry)
+        name = arguments.pop("op", None)
+        if name not in _OPERATIONS:
+            raise ArgumentError(
+                f"operation {name!r} is unknown here (there are {', '.join(_OPERATIONS)}): the "
+                "catalogue was written by another version of fastcache"
+            )
+        operations.append(_OPERATIONS[name](**arguments))
+    return tuple(operations)

@@ -1,0 +1,246 @@
+"""Shared memory as a Python object."""
+
+import copy
+import gc
+import os
+import pickle
+import threading
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastcache._core.block import Block
+from fastcache.errors import ArgumentError, BlockError, BudgetError, ClosedError, FastcacheError
+from fastcache.memory import homes
+from fastcache.memory.limits import Limit
+
+PAGE = os.sysconf("SC_PAGESIZE")
+
+
+def path_of(block):
+    return f"/proc/self/fd/{block.fd}"
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_a_new_block():
+    block = Block.create(PAGE + 1, "fastcache-test")
+    assert block.size == 2 * PAGE
+    assert block.inode == os.fstat(block.fd).st_ino
+    assert os.readlink(path_of(block)).startswith("/memfd:fastcache-test")
+    assert (block.owner, block.sealed, block.closed) == (True, False, False)
+    assert bytes(block) == bytes(2 * PAGE)
+
+
+def test_writable_until_sealed():
+    block = Block.create(PAGE)
+    with memoryview(block) as view:
+        assert not view.readonly
+        view[:3] = b"abc"
+    array = np.frombuffer(block, np.uint8)
+    assert array.flags.writeable
+    assert array.ctypes.data == block.address
+    del array
+    block.seal()
+    block.seal()
+    array = np.frombuffer(block, np.uint8)
+    assert not array.flags.writeable
+    assert bytes(array[:3]) == b"abc"
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        array.flags.writeable = True
+    with memoryview(block) as view, pytest.raises(TypeError):
+        view[0] = 1
+    with pytest.raises(TypeError, match="read-write"), open("/dev/zero", "rb") as zeros:
+        zeros.readinto(block)
+
+
+def test_held_memory_is_neither_closed_nor_sealed():
+    block = Block.create(PAGE)
+    array = np.frombuffer(block, np.uint8)
+    view = array[5:].view()
+    del array
+    for step in (block.close, block.seal):
+        with pytest.raises(BufferError, match="drop the arrays"):
+            step()
+    view[0] = 1
+    del view
+    block.seal()
+    block.close()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_arrays_outlive_the_name_of_their_block(order):
+    """Whatever the order of deletion, memory is freed once, when nobody can reach it."""
+    before = descriptors()
+    block = Block.create(PAGE)
+    gone = weakref.ref(block)
+    things = [block, np.frombuffer(block, np.uint8)]
+    things[1][:] = 9
+    del block
+    if order[0] == 0:
+        things[0] = None
+        assert things[1].sum() == 9 * PAGE
+        assert gone() is not None
+    things[order[0]] = None
+    things[order[1]] = None
+    assert gone() is None
+    assert descriptors() == before
+
+
+def test_garbage_in_a_cycle():
+    gc.collect()
+    before = descriptors()
+    cycle = [Block.create(PAGE)]
+    cycle += [np.frombuffer(cycle[0], np.uint8), cycle]
+    del cycle
+    gc.collect()
+    assert descriptors() == before
+
+
+def test_a_closed_block():
+    block = Block.create(PAGE)
+    fd = block.fd
+    block.close()
+    block.close()
+    assert (block.closed, block.size, block.fd, block.address) == (True, 0, -1, 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+    for use in (lambda: memoryview(block), block.seal, block.prefault):
+        with pytest.raises(ClosedError):
+            use()
+
+
+def test_opening():
+    block = Block.create(PAGE)
+    with memoryview(block) as view:
+        view[:2] = b"hi"
+    reader = Block.open(path_of(block), block.inode, block.size)
+    assert (reader.owner, reader.sealed) == (False, True)
+    assert reader.inode == block.inode
+    assert bytes(reader)[:2] == b"hi"
+    assert memoryview(reader).readonly
+    block.close()
+    assert bytes(reader)[:2] == b"hi"
+
+
+def test_refused_openings():
+    block = Block.create(PAGE)
+    with pytest.raises(BlockError, match="not the block it was"):
+        Block.open(path_of(block), block.inode + 1, block.size)
+    with pytest.raises(BlockError, match="not the block it was"):
+        Block.open(path_of(block), block.inode, block.size + PAGE)
+    with pytest.raises(BlockError, match="No such file") as error:
+        Block.open("/proc/self/fd/9999", block.inode, block.size)
+    assert error.value.errno == 2
+
+
+@pytest.mark.parametrize("size", [0, -1, -(1 << 70), 1 << 63, 1 << 70])
+def test_sizes_that_are_none(size):
+    with pytest.raises(ArgumentError, match="give 1 to"):
+        Block.create(size)
+    with pytest.raises(ArgumentError, match="give 1 to"):
+        Block.open("/proc/self/fd/0", 1, size)
+
+
+@pytest.mark.parametrize("size", [100 << 40, 1 << 50])
+def test_sizes_beyond_the_machine(size):
+    """A10: out of memory is a typed error, leaves nothing, and the process goes on."""
+    before = descriptors()
+    with pytest.raises(BlockError, match="Cannot allocate memory"):
+        Block.create(size)
+    with pytest.raises(BudgetError) as error:
+        homes.make_block(size)
+    assert isinstance(error.value, MemoryError)
+    assert isinstance(error.value, FastcacheError)
+    assert error.value.need == size > error.value.have > 0
+    assert descriptors() == before
+    assert homes.make_block(PAGE).size == PAGE
+
+
+def test_blocks_are_made_by_name_and_never_copied():
+    block = Block.create(PAGE)
+    for attempt in (Block, lambda: pickle.dumps(block), lambda: copy.copy(block)):
+        with pytest.raises(ArgumentError):
+            attempt()
+
+
+def test_prefault_from_threads_keeps_what_others_write():
+    pages = 256
+    block = Block.create(pages * PAGE)
+
+    def work(start):
+        array = np.frombuffer(block, np.uint8)
+        for page in range(start, pages, 4):
+            array[page * PAGE] = page % 251
+            block.prefault(page * PAGE, 3 * PAGE)
+
+    threads = [threading.Thread(target=work, args=(start,)) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(bytes(block)[::PAGE]) == [page % 251 for page in range(pages)]
+    block.prefault(1 << 60, 5)
+    block.prefault(PAGE, 1 << 60)
+    with pytest.raises(OverflowError):
+        block.prefault(-1)
+    block.seal()
+    block.prefault()
+
+
+def test_homes():
+    with pytest.raises(ArgumentError, match="'auto', 'ram'"):
+        homes.make_block(PAGE, "disk")
+    for home in ("auto", "ram"):
+        assert homes.make_block(PAGE, home, "fastcache-home").owner
+
+
+@pytest.mark.parametrize("reason", ["ENOMEM", "ENOSPC"])
+def test_the_kernel_refuses_what_seemed_free(monkeypatch, reason):
+    import errno
+
+    def refuse(size, name):
+        raise BlockError(getattr(errno, reason), "the kernel's own words")
+
+    monkeypatch.setattr(homes, "Block", type("Refusing", (), {"create": staticmethod(refuse)}))
+    with pytest.raises(BudgetError, match="the kernel's own words") as error:
+        homes.make_block(PAGE)
+    assert error.value.need == PAGE
+
+
+def test_a_control_group_is_asked_before_the_kernel(monkeypatch):
+    def full(*_):
+        return [Limit("control group /x (memory.max)", PAGE)]
+
+    monkeypatch.setattr("fastcache.memory.budget.system_limits", full)
+    assert homes.make_block(PAGE).size == PAGE
+    with pytest.raises(BudgetError, match="control group /x"):
+        homes.make_block(PAGE + 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"), [("EMFILE", "ulimit -n"), ("ENOSYS", "needs Linux"), ("EPERM", "words")]
+)
+def test_other_refusals_say_what_to_do(monkeypatch, reason, remedy):
+    import errno
+
+    def refuse(size, name):
+        raise BlockError(getattr(errno, reason), "words")
+
+    monkeypatch.setattr(homes, "Block", type("Refusing", (), {"create": staticmethod(refuse)}))
+    with pytest.raises(BlockError, match=remedy) as error:
+        homes.make_block(PAGE)
+    assert error.value.errno == getattr(errno, reason)
+
+
+def test_nothing_is_named_in_shared_memory():
+    before = set(os.listdir("/dev/shm"))
+    block = Block.create(PAGE)
+    assert not {name for name in set(os.listdir("/dev/shm")) - before if "fastcache" in name}
+    assert Path(os.readlink(path_of(block))).name.endswith("(deleted)")
