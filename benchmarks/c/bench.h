@@ -1,0 +1,20 @@
+// bench.h: what the benchmark files share.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "core.h"
+
+// Seconds that a call takes.
+template <typename Call>
+double seconds(Call call) {
+  const auto start = std::chrono::steady_clock::now();
+  call();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Each registers its benchmarks.
+void register_decode(const std::string &folder);
+void register_resample();
+void register_gather(size_t memory);

@@ -1,0 +1,57 @@
+/* core.h: the C core for C++.  fastcache.h is C11 (its jobs hold _Atomic members), Google Benchmark
+ * is C++: these few functions stand between them.  All of them return 0 when they succeed. */
+#ifndef FASTCACHE_BENCH_CORE_H
+#define FASTCACHE_BENCH_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+const char *core_cpu(void);
+const char *core_cpu_error(void); /* NULL if there is none */
+
+/* ---- JPEG ---- */
+/* Make a picture with gradients, edges and grain; *data is to be freed with free(). */
+int core_jpeg_make(int width, int height, int quality, int is_420, unsigned seed, uint8_t **data,
+                   size_t *size);
+int core_jpeg_size(const uint8_t *data, size_t size, int *width, int *height);
+/* The limit: libjpeg alone, every row of the picture as RGB into the same memory. */
+int core_jpeg_decode(const uint8_t *data, size_t size, uint8_t *pixels, size_t capacity);
+
+typedef struct core_decoder core_decoder;
+core_decoder *core_decoder_new(void);
+void core_decoder_free(core_decoder *decoder);
+/* fc_decode: short side to `side`, centre `crop` x `crop` RGB; side 0: the whole picture as it is.
+ */
+int core_decode(core_decoder *decoder, const uint8_t *data, size_t size, int side, int crop,
+                uint8_t *out);
+
+/* ---- resample ---- */
+typedef struct core_shape {
+  int height, width, channels;
+  int size_h, size_w;
+  int crop_h, crop_w; /* centre window of the resampled picture */
+  int filter;         /* fc_filter */
+} core_shape;
+int core_resample(const core_shape *shape, const uint8_t *source, uint8_t *out);
+/* The limit: read every byte of the source once, write every byte of the output once. */
+void core_touch(const core_shape *shape, const uint8_t *source, uint8_t *out);
+
+/* ---- gather ---- */
+typedef struct core_gather {
+  const uint8_t *source;
+  uint8_t *target;
+  const int64_t *source_offset, *target_offset;
+  int64_t count, row;
+} core_gather;
+void core_gather_run(const core_gather *gather, int streaming); /* fc_copy_run */
+void core_gather_stream(const core_gather *gather); /* the limit: bare streaming stores */
+void core_gather_memcpy(const core_gather *gather);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

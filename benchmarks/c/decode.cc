@@ -1,0 +1,141 @@
+// decode.cc: JPEG bytes in memory to pixels, one thread.
+//
+// The limit is libjpeg's own full decode.  Ours is timed in turns with it, picture by picture, so
+// that both see the same machine; of_limit is how many times as fast ours is.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include "bench.h"
+
+namespace {
+
+constexpr size_t kMostPhotos = 500;
+
+struct Photos {
+  std::vector<std::vector<uint8_t>> files;
+  std::vector<uint8_t> pixels;  // room for the largest, decoded
+  std::string source;
+};
+
+std::vector<std::filesystem::path> find_jpegs(const std::string &folder) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto &entry : std::filesystem::recursive_directory_iterator(folder)) {
+    std::string suffix = entry.path().extension().string();
+    std::transform(suffix.begin(), suffix.end(), suffix.begin(), ::tolower);
+    if (entry.is_regular_file() && (suffix == ".jpg" || suffix == ".jpeg"))
+      paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::vector<uint8_t> read_file(const std::filesystem::path &path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+// Sizes and qualities as photo collections have them; three quarters 4:2:0.
+std::vector<std::vector<uint8_t>> make_photos() {
+  const int sizes[][2] = {{500, 375}, {375, 500}, {500, 333}, {640, 480}, {480, 640}, {350, 263}};
+  std::vector<std::vector<uint8_t>> files;
+  for (unsigned i = 0; i < 24; i++) {
+    uint8_t *data = nullptr;
+    size_t size = 0;
+    const int *shape = sizes[i % 6];
+    if (core_jpeg_make(shape[0], shape[1], 75 + static_cast<int>(i) % 21, i % 4 != 0, i, &data,
+                       &size))
+      throw std::runtime_error("libjpeg could not make a picture");
+    files.emplace_back(data, data + size);
+    std::free(data);
+  }
+  return files;
+}
+
+// Keeps what libjpeg decodes and the crop fits into; unreadable files are left out.
+std::shared_ptr<Photos> load_photos(const std::string &folder) {
+  auto photos = std::make_shared<Photos>();
+  photos->source = folder.empty() ? "made" : folder;
+  std::vector<std::vector<uint8_t>> files;
+  if (folder.empty()) files = make_photos();
+  for (const auto &path :
+       folder.empty() ? std::vector<std::filesystem::path>() : find_jpegs(folder))
+    if (files.size() < kMostPhotos) files.push_back(read_file(path));
+  for (auto &file : files) {
+    int width = 0, height = 0;
+    if (core_jpeg_size(file.data(), file.size(), &width, &height)) continue;
+    photos->pixels.resize(std::max(photos->pixels.size(), size_t(width) * size_t(height) * 3));
+    if (core_jpeg_decode(file.data(), file.size(), photos->pixels.data(), photos->pixels.size()))
+      continue;
+    photos->files.push_back(std::move(file));
+  }
+  if (photos->files.empty()) throw std::runtime_error("no JPEG files in " + folder);
+  return photos;
+}
+
+void report(benchmark::State &state, const Photos &photos, double limit, double ours) {
+  const double images = double(state.iterations()) * double(photos.files.size());
+  state.counters["images"] = double(photos.files.size());
+  state.counters["images/s"] = images / ours;
+  state.counters["of_limit"] = limit / ours;
+}
+
+void limit(benchmark::State &state, std::shared_ptr<Photos> photos) {
+  double total = 0;
+  for (auto _ : state) {
+    const double pass = seconds([&] {
+      for (const auto &file : photos->files)
+        core_jpeg_decode(file.data(), file.size(), photos->pixels.data(), photos->pixels.size());
+    });
+    state.SetIterationTime(pass);
+    total += pass;
+  }
+  report(state, *photos, total, total);
+}
+
+// side 0: every pixel, as the limit makes them.
+void ours(benchmark::State &state, std::shared_ptr<Photos> photos, int side, int crop) {
+  std::unique_ptr<core_decoder, void (*)(core_decoder *)> decoder(core_decoder_new(),
+                                                                  core_decoder_free);
+  std::vector<uint8_t> out(std::max(photos->pixels.size(), size_t(crop) * size_t(crop) * 3));
+  double limit_total = 0, total = 0;
+  for (auto _ : state) {
+    double pass = 0;
+    for (const auto &file : photos->files) {
+      int failed = 0;
+      limit_total += seconds([&] {
+        core_jpeg_decode(file.data(), file.size(), photos->pixels.data(), photos->pixels.size());
+      });
+      pass += seconds([&] {
+        failed = core_decode(decoder.get(), file.data(), file.size(), side, crop, out.data());
+      });
+      if (failed) return state.SkipWithError("fc_decode refuses what libjpeg decodes");
+    }
+    state.SetIterationTime(pass);
+    total += pass;
+  }
+  report(state, *photos, limit_total, total);
+}
+
+}  // namespace
+
+void register_decode(const std::string &folder) {
+  const auto photos = load_photos(folder);
+  benchmark::AddCustomContext("photos", photos->source);
+  const auto set = [](benchmark::internal::Benchmark *b) {
+    b->UseManualTime()->Unit(benchmark::kMillisecond);
+  };
+  set(benchmark::RegisterBenchmark("decode/limit: libjpeg, every pixel",
+                                   [=](benchmark::State &state) { limit(state, photos); }));
+  set(benchmark::RegisterBenchmark("decode/fc_decode, every pixel",
+                                   [=](benchmark::State &state) { ours(state, photos, 0, 0); }));
+  set(benchmark::RegisterBenchmark("decode/fc_decode, side 256, centre 224",
+                                   [=](benchmark::State &s) { ours(s, photos, 256, 224); }));
+}

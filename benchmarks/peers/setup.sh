@@ -1,0 +1,35 @@
+#!/bin/sh
+# Make the rivals' environment: benchmarks/peers/setup.sh FOLDER [PYTHON]
+# Then: python benchmarks/run.py --data PHOTOS --peers-python FOLDER/bin/python
+set -eu
+
+folder=${1:?"usage: $0 FOLDER [PYTHON]"}
+python=${2:-python3}
+here=$(cd "$(dirname "$0")" && pwd)
+# What wheels do not bring: SPDL links to FFmpeg's libraries, and the libjpeg-turbo that everything
+# is held against is the system's.
+debian="libavcodec59 libavformat59 libavfilter8 libavdevice59 libturbojpeg0"
+
+if command -v dpkg-query >/dev/null; then
+    for package in $debian; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' && continue
+        if [ "$(id -u)" = 0 ]; then
+            apt-get install -y --no-install-recommends $debian
+            break
+        fi
+        echo "missing: $package. As root: apt-get install $debian" >&2
+        exit 1
+    done
+else
+    echo "not Debian: FFmpeg's shared libraries (4 to 9) and libturbojpeg must be there" >&2
+fi
+
+"$python" -m venv "$folder"
+"$folder/bin/python" -m pip install -q "$(grep '^torch==' "$here/../requirements-peers.txt")"
+"$folder/bin/python" -m pip install -q -r "$here/../requirements-peers.txt"
+"$folder/bin/python" - <<'PYTHON'
+import nvidia.dali, simplejpeg, spdl.io, torch
+print("rivals installed: torch", torch.__version__, "simplejpeg", simplejpeg.__version__,
+      "DALI", nvidia.dali.__version__)
+spdl.io.demux_config()  # fails here, and not in the benchmark, when FFmpeg is not found
+PYTHON
