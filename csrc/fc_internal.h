@@ -11,7 +11,7 @@
 typedef enum fc_cpu { FC_CPU_SCALAR = 0, FC_CPU_AVX2, FC_CPU_NEON } fc_cpu;
 fc_cpu fc_cpu_get(void);
 
-/* ---- resample.c: the row sink -----------------------------------------------------------------
+/* ---- resample_sink.c: the row sink ------------------------------------------------------------
  * A codec pushes source rows in order, top to bottom; finished output rows appear in the slot.
  * The sink asks for the smallest rectangle that it needs ("need": rows y0..y1, columns x0..x1 of
  * the source); a codec may make more, and says with _begin which rectangle it will push. */
@@ -49,7 +49,7 @@ fc_convert_row fc_convert_for(int components, int channels);
 /* A thread's reusable, growing buffer. */
 typedef struct fc_buffer {
   uint8_t *data;
-  size_t size;     /* valid bytes; FC_ROW_SLACK readable zero bytes follow them */
+  size_t size; /* valid bytes; FC_ROW_SLACK readable zero bytes follow them */
   size_t capacity;
 } fc_buffer;
 void fc_buffer_free(fc_buffer *buffer);
@@ -64,9 +64,8 @@ fc_jpeg *fc_jpeg_new(void);
 void fc_jpeg_free(fc_jpeg *jpeg);
 /* Decode into the sink, which is planned for the stored (not oriented) image.  info is what
  * fc_probe_bytes said of the same data.  channels: 1, 3 or 4. */
-fc_status fc_jpeg_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size,
-                         const fc_image_info *info, int channels, const fc_limits *limits,
-                         fc_sink *sink, int *detail);
+fc_status fc_jpeg_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size, const fc_image_info *info,
+                         int channels, const fc_limits *limits, fc_sink *sink, int *detail);
 size_t fc_jpeg_scratch(const fc_image_info *info, int channels);
 /* libjpeg's text for its message code; a constant string. */
 const char *fc_jpeg_message(int code);

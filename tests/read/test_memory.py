@@ -1,6 +1,7 @@
 """The gather job and the pool of leased buffers: ``fastcache._core.batch`` and ``.lease``."""
 
 import gc
+import itertools
 import multiprocessing
 import os
 import pickle
@@ -156,12 +157,9 @@ def test_leases_are_aligned_writable_and_exactly_as_long_as_asked():
 
 def test_held_leases_never_share_memory():
     pool = Pool(64 * MiB)
-    spans = []
     held = [pool.lease(size) for size in (5000, 70_000, 5000, MiB, MiB, 70_000)]
-    for lease in held:
-        spans.append((lease.address, lease.address + lease.size))
-    spans.sort()
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    spans = sorted((lease.address, lease.address + lease.size) for lease in held)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
 
 
 def test_idle_memory_stays_within_the_limit():
