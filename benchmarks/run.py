@@ -8,6 +8,7 @@ Writes bench.json, bench.md and bench.png.  Nothing else should run on the machi
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from dataclasses import asdict
@@ -44,6 +45,8 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     """Run the groups one after the other and write the results; 1 if a worker failed."""
     options = parse()
+    if shutil.which(options.peers_python) is None:
+        raise SystemExit(f"--peers-python {options.peers_python}: no such program")
     about = machine.describe()
     paths, left_out = find_photos(options.data, options.count)
     cores = sorted(os.sched_getaffinity(0))

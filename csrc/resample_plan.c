@@ -14,9 +14,9 @@
  * vectorise a choice between two values. */
 #pragma GCC optimize("no-trapping-math")
 #endif
+#include "resample_filters.h"
 
 #define LANES 16
-#define PI 3.14159265358979323846
 
 void *fc_carve(fc_carver *carver, size_t count, size_t size) {
   const size_t align = 64;
@@ -29,71 +29,6 @@ void *fc_carve(fc_carver *carver, size_t count, size_t size) {
   return piece;
 }
 
-/* ---- filters ---- */
-
-static double support_of(int filter) {
-  static const double support[FC_FILTER_COUNT] = {
-      [FC_NEAREST] = 0.0, [FC_BOX] = 0.5,     [FC_BILINEAR] = 1.0,
-      [FC_HAMMING] = 1.0, [FC_BICUBIC] = 2.0, [FC_LANCZOS] = 3.0};
-  return support[filter];
-}
-
-/* sin(y) / y for |y| <= pi, from z = y * y: its series, exact to 1e-13, without a special case
- * at 0 and without a call. */
-static inline double sinc_series(double z) {
-  double sum = 1.0 - z * (1.0 / (24.0 * 25.0));
-  sum = 1.0 - z * (1.0 / (22.0 * 23.0)) * sum;
-  sum = 1.0 - z * (1.0 / (20.0 * 21.0)) * sum;
-  sum = 1.0 - z * (1.0 / (18.0 * 19.0)) * sum;
-  sum = 1.0 - z * (1.0 / (16.0 * 17.0)) * sum;
-  sum = 1.0 - z * (1.0 / (14.0 * 15.0)) * sum;
-  sum = 1.0 - z * (1.0 / (12.0 * 13.0)) * sum;
-  sum = 1.0 - z * (1.0 / (10.0 * 11.0)) * sum;
-  sum = 1.0 - z * (1.0 / (8.0 * 9.0)) * sum;
-  sum = 1.0 - z * (1.0 / (6.0 * 7.0)) * sum;
-  sum = 1.0 - z * (1.0 / (4.0 * 5.0)) * sum;
-  return 1.0 - z * (1.0 / (2.0 * 3.0)) * sum;
-}
-
-/* sinc(x) * sinc(x / 3).  With y = pi x / 3, sin(3 y) = sin(y) (3 - 4 sin(y)^2) leaves one series.
- */
-static inline double lanczos(double x) {
-  double z = x * x * (PI * PI / 9.0);
-  double q = sinc_series(z);
-  double value = q * q * (1.0 - z * q * q * (4.0 / 3.0));
-  return ((x >= -3.0) & (x < 3.0)) ? value : 0.0;
-}
-
-static inline double hamming(double x) {
-  double z = x * x * (PI * PI);
-  double half = sinc_series(z * 0.25);
-  double value = sinc_series(z) * (0.54 + 0.46 * (1.0 - 0.5 * z * half * half));
-  return fabs(x) < 1.0 ? value : 0.0;
-}
-
-static inline double bicubic(double x) {
-  x = fabs(x);
-  double near = (1.5 * x - 2.5) * x * x + 1.0;
-  double far = -0.5 * (((x - 5.0) * x + 8.0) * x - 4.0);
-  double value = x < 1.0 ? near : far;
-  return x < 2.0 ? value : 0.0;
-}
-
-static inline double filter_at(int filter, double x) {
-  switch (filter) {
-    case FC_BOX:
-      return ((x > -0.5) & (x <= 0.5)) ? 1.0 : 0.0;
-    case FC_BILINEAR:
-      return fabs(x) < 1.0 ? 1.0 - fabs(x) : 0.0;
-    case FC_HAMMING:
-      return hamming(x);
-    case FC_BICUBIC:
-      return bicubic(x);
-    default:
-      return lanczos(x);
-  }
-}
-
 /* ---- sizes ---- */
 
 static double scale_of(const fc_span *span) {
@@ -101,7 +36,7 @@ static double scale_of(const fc_span *span) {
 }
 
 static double reach_of(const fc_span *span, int filter) {
-  return support_of(filter) * FC_MAX(scale_of(span), 1.0);
+  return fc_support_of(filter) * FC_MAX(scale_of(span), 1.0);
 }
 
 static int has_weights(const fc_span *span, int filter) {
@@ -180,7 +115,7 @@ static inline void weigh(const fc_axis *axis, const chunk *restrict c, int32_t *
     double *row = work + (size_t)tap * LANES;
     for (int j = 0; j < LANES; j++) {
       double at = begin[j] + tap;
-      double value = filter_at(filter, (at - c->center[j] + 0.5) * shrink);
+      double value = fc_filter_at(filter, (at - c->center[j] + 0.5) * shrink);
       value = at < c->lo[j] ? 0.0 : value;
       value = at < c->hi[j] ? value : 0.0;
       row[j] = value;
@@ -271,17 +206,24 @@ static int fits_high_window(const fc_axis *axis, int channels) {
   return farthest(axis, 2) <= 4 && farthest(axis, 3) <= 5;
 }
 
-/* Ratios of small numbers have weights of a small common denominator; results then often lie midway
- * between two levels, where the last bit of a weight decides.  FC_PASS_HIGH does not have Pillow's
- * last bits.  Enlarging to q / p has denominators of 2q, shrinking to q / p of 2pp. */
-static int ties_are_common(const fc_span *span) {
-  int32_t a = span->in, b = span->size;
+static int32_t common_divisor(int32_t a, int32_t b) {
   while (b) {
     int32_t rest = a % b;
     a = b;
     b = rest;
   }
-  return span->in > span->size ? span->in / a <= 8 : span->size / a <= 64;
+  return a;
+}
+
+/* Ratios of small numbers have weights of a small common denominator, 2q when enlarging to q / p
+ * and 2pp when shrinking to q / p.  Results then often lie midway between two levels, where the
+ * last bit of a weight decides, and FC_PASS_HIGH does not have Pillow's last bits.  It has them all
+ * where the denominator is a power of two. */
+static int ties_are_common(const fc_span *span) {
+  const int32_t divisor = common_divisor(span->in, span->size);
+  const int32_t p = span->in / divisor, q = span->size / divisor;
+  if (p < q) return q <= 64 && (q & (q - 1)) != 0;
+  return p <= 12 && !(q == 1 && (p & (p - 1)) == 0);
 }
 
 static void plan_weights(fc_axis *axis, const fc_span *span, int filter, int channels,

@@ -80,16 +80,21 @@ int core_resample(const core_shape *s, const uint8_t *source, uint8_t *out) {
                      (size_t)s->crop_w * channels) != FC_OK;
 }
 
+/* Not the whole source: the part that the window needs, edges left aside. */
 void core_touch(const core_shape *s, const uint8_t *source, uint8_t *out) {
-  const size_t bytes = (size_t)s->height * (size_t)s->width * (size_t)s->channels;
-  uint64_t sum[8] = {0};
-  for (size_t i = 0; i + sizeof sum <= bytes; i += sizeof sum) {
-    uint64_t words[8];
-    memcpy(words, source + i, sizeof words);
-    for (int j = 0; j < 8; j++) sum[j] += words[j];
+  const size_t rows = (size_t)s->height * (size_t)s->crop_h / (size_t)s->size_h;
+  const size_t columns = (size_t)s->width * (size_t)s->crop_w / (size_t)s->size_w;
+  const size_t words = columns * (size_t)s->channels / sizeof(uint64_t);
+  uint64_t sum = 0;
+  for (size_t y = 0; y < rows; y++) {
+    const uint8_t *row = source + y * (size_t)s->width * (size_t)s->channels;
+    for (size_t i = 0; i < words; i++) {
+      uint64_t word;
+      memcpy(&word, row + i * sizeof word, sizeof word);
+      sum += word;
+    }
   }
-  for (int j = 1; j < 8; j++) sum[0] += sum[j];
-  memset(out, (int)(sum[0] & 255), (size_t)s->crop_h * (size_t)s->crop_w * (size_t)s->channels);
+  memset(out, (int)(sum & 255), (size_t)s->crop_h * (size_t)s->crop_w * (size_t)s->channels);
 }
 
 /* ---- gather ---- */

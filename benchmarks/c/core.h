@@ -37,7 +37,7 @@ typedef struct core_shape {
   int filter;         /* fc_filter */
 } core_shape;
 int core_resample(const core_shape *shape, const uint8_t *source, uint8_t *out);
-/* The limit: read every byte of the source once, write every byte of the output once. */
+/* The limit: read what the window needs of the source once, write the output once. */
 void core_touch(const core_shape *shape, const uint8_t *source, uint8_t *out);
 
 /* ---- gather ---- */

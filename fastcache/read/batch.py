@@ -82,7 +82,8 @@ class ArenaBatch(list[Any]):
     Notes
     -----
     The samples' tensors are views of the batch: what is written into them shows in it, and
-    collating the samples afterwards gives what it would have given for any list of samples.
+    collating the samples afterwards gives what it would have given for any list of samples. One
+    that is kept keeps the memory of the whole batch; clone it to keep it alone.
     """
 
     __slots__ = ("_columns", "_filled", "_first", "_handed_out", "_picks", "structure")

@@ -21,7 +21,7 @@ _LEASE_FROM = 64 << 10
 # From here on a batch does not stay in the cache until it is used: write past it.
 STREAM_FROM = 4 << 20
 # Waking a thread takes as long as copying this much.
-_BYTES_PER_THREAD = 1 << 20
+_BYTES_PER_THREAD = 2 << 20
 
 
 def new_bytes(size: int) -> torch.Tensor:

@@ -31,7 +31,8 @@ def collate(batch: Sequence[Any]) -> Any:
         As torch's ``default_collate`` returns them: dicts stay dicts, tuples and lists become
         lists. Numbers become int64, float64 or bool tensors of shape (B,), strings stay strings.
         Images of one size become (B, C, H, W) in channels_last order, other arrays (B, ...).
-        Where torch would refuse there are lists: tensors of different shapes, and None.
+        Where torch would refuse there are lists: None, and tensors whose shapes differ. A column
+        of an arena whose rows differ in shape is a list in every batch.
     """
     return _collate_samples(batch, collate_fn_map=default_collate_fn_map)
 

@@ -35,7 +35,7 @@ class ArenaReader:
         self.catalog = arena.catalog
         self.structure = structure_from_json(self.catalog["structure"])
         self.fields = {n: field_from_json(f) for n, f in self.catalog["columns"].items()}
-        self._opened: tuple[dict[str, Reader], Rows] | None = self._open()
+        self._opened: tuple[dict[str, Reader], Rows] | None = None  # on first use
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._check_open()
@@ -47,30 +47,20 @@ class ArenaReader:
     def __deepcopy__(self, memo: object) -> "ArenaReader":
         return self
 
-    def _open(self) -> tuple[dict[str, Reader], Rows]:
-        arena = self.arena
-        readers = {
-            name: make_reader(None if isinstance(field, Nothing) else arena.column(name), field)
-            for name, field in self.fields.items()
-        }
-        index = arena.column(_INDEX)
-        assert isinstance(index, DenseColumn)
-        return readers, index.rows[: self.catalog["visible"]]
-
     @property
     def closed(self) -> bool:
         """Whether the arena was given back."""
-        return self._opened is None
+        return self.arena.closed
 
     @property
     def readers(self) -> dict[str, Reader]:
         """The reader of each column."""
-        return self._check_open()[0]
+        return self._open()[0]
 
     @property
     def rows(self) -> Rows:
         """Rows of the arena in the order of the dataset."""
-        return self._check_open()[1]
+        return self._open()[1]
 
     @property
     def arrays(self) -> Mapping[str, npt.NDArray[Any] | RaggedColumn]:
@@ -92,17 +82,25 @@ class ArenaReader:
         return None if name is None else make_reader(self.arena.column(name), _PATHS)
 
     def close(self) -> None:
-        """Let go of the arena's memory, and close it; if that fails, all is as before."""
+        """Let go of the arena's memory, and close it; if others still hold it, all is as before."""
         self._opened = None
-        try:
-            self.arena.close()
-        except BufferError:
-            self._opened = self._open()
-            raise
+        self.arena.close()
 
-    def _check_open(self) -> tuple[dict[str, Reader], Rows]:
-        if self._opened is None:
+    def _check_open(self) -> None:
+        if self.closed:
             raise ClosedError("the dataset is closed: its arena was given back")
+
+    def _open(self) -> tuple[dict[str, Reader], Rows]:
+        self._check_open()
+        if self._opened is None:
+            column = self.arena.column
+            readers = {
+                name: make_reader(None if isinstance(field, Nothing) else column(name), field)
+                for name, field in self.fields.items()
+            }
+            index = column(_INDEX)
+            assert isinstance(index, DenseColumn)
+            self._opened = readers, index.rows[: self.catalog["visible"]]
         return self._opened
 
 

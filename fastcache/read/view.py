@@ -140,12 +140,14 @@ class ArenaView(FolderFace, Dataset[Any]):
     def target_transform(self, target_transform: Transform) -> None:
         self._pipeline = self._make_pipeline(self.transform, target_transform)
 
-    def with_transform(
-        self: _Self, transform: Transform, *, target_transform: Transform = None
-    ) -> _Self:
-        """Return a dataset over the same arena with other callables; `close` closes both."""
+    def with_transform(self: _Self, transform: Transform, *, target_transform: Any = ...) -> _Self:
+        """Return a dataset over the same arena with another `transform`; `close` closes both.
+
+        `target_transform` stays as it is if it is left out.
+        """
         twin = copy.copy(self)
-        twin._pipeline = twin._make_pipeline(transform, target_transform)
+        kept = self.target_transform if target_transform is ... else target_transform
+        twin._pipeline = twin._make_pipeline(transform, kept)
         return twin
 
     # -- the arena ----------------------------------------------------------------------------
@@ -156,9 +158,16 @@ class ArenaView(FolderFace, Dataset[Any]):
 
         An array of shape (N, H, W, C), (N, ...) or (N,) per column of one shape, and a
         :class:`~fastcache.memory.arena.RaggedColumn` for others. Rows are in the order of the
-        fill; they include samples that failed, and know nothing of assigned ``samples``.
+        fill; they include samples that failed, and know nothing of assigned ``samples``:
+        :attr:`rows` says which row a sample is.
         """
         return self._reader.arrays
+
+    @property
+    def rows(self) -> Rows:
+        """Row in `arrays` of each sample: int64 (len(self),), a copy."""
+        self._follow_samples()
+        return self._rows.copy()
 
     @property
     def report(self) -> Report:

@@ -21,7 +21,7 @@ from fastcache.transforms import FILTERS, GEOMETRY
 # Pillow's numbers for the core's filters; the names are the same.
 PILLOW = {name: Image.Resampling[name.upper()] for name in FILTERS}
 MODES = {1: "L", 3: "RGB", 4: "RGBX"}
-# Since version 13 Pillow takes the vertical pass first where that saves work, as the core does.
+# Since version 13 Pillow, like the core, shrinks the height first where that saves much work.
 SAME_ORDER = int(PIL.__version__.split(".")[0]) >= 13
 
 
@@ -92,7 +92,7 @@ def test_resampling_is_pillows(name):
     )
     @given(side, side, side, side, st.sampled_from(sorted(MODES)), st.integers(0, 9))
     def check(height, width, out_h, out_w, channels, seed):
-        if not SAME_ORDER and out_w > width and out_h < height:
+        if not SAME_ORDER and height - out_h > 2 * (width - out_w):
             return
         pixels = noise(height, width, channels, seed)
         tally.add(resize(pixels, out_h, out_w, name), pillow_resize(pixels, out_h, out_w, name))

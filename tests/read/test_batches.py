@@ -481,8 +481,8 @@ def test_a_batch_outlives_its_dataset():
 
 def test_small_work_stays_on_the_calling_thread(monkeypatch):
     counts = []
+    ds = large()  # its fill uses the threads too
     monkeypatch.setattr(buffers.pool, "run", lambda work, threads: counts.append(threads) or work())
-    ds = large()
     ds.__getitems__([0, 1])
     assert counts == []
     ds.__getitems__([*range(64), *range(64)])

@@ -273,3 +273,15 @@ def test_context_manager_closes():
 def test_the_facade_hands_on_the_same_names():
     assert fc.collate is fc.read.collate.collate
     assert fc.ArenaDataset is fc.read.dataset.ArenaDataset
+
+
+def test_rows_tell_where_a_sample_lies(bad_class_folder):
+    """A5: after failures `rows` leads from a sample to its row in `arrays`."""
+    store = [fc.transforms.Resize(16), fc.transforms.CenterCrop(16)]
+    ds = fc.ArenaDataset(bad_class_folder, store=store, on_error="skip")
+    pixels = ds.arrays["image"]
+    assert len(ds.rows) == len(ds) < len(pixels)
+    for k, row in enumerate(ds.rows.tolist()):
+        assert torch.equal(ds[k][0].permute(1, 2, 0), torch.from_numpy(pixels[row].copy()))
+    ds.rows[0] = 5
+    assert ds.rows[0] == 0

@@ -176,6 +176,8 @@ def test_with_transform_shares_the_arena():
     assert other.transform is darker
     assert ds.transform is None
     assert other[0][1] == ds[0][1] + 1
+    assert other.with_transform(None).target_transform is add_one
+    assert other.with_transform(None, target_transform=None).target_transform is None
     assert np.shares_memory(other.arrays["image"], ds.arrays["image"])
     assert type(other) is type(ds)
 
