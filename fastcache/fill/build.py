@@ -161,7 +161,7 @@ class _Fill:
         layout, plan = self._plan(columns, budget)
         check(plan.need_bytes, budget)
         probed = time.perf_counter()
-        arena = Arena.allocate(layout, options.home)
+        arena = Arena.allocate(layout, options.home, self.threads)
         try:
             self._fill(columns, arena)
             shown = self._settle_failures(arena)

@@ -227,12 +227,13 @@ class FilesColumn(ColumnFill):
 
     def facts(self) -> dict[str, object]:
         formats = Counter(core.format_name(int(f)) for f in self._info["format"])
-        in_python = int((self._status == core.NEEDS_PYTHON).sum())
+        in_python = self._status == core.NEEDS_PYTHON
+        in_python[list(self.failed)] = False
         assert self._store is not None
         return {
             "files": dict(formats),
-            "decoded in C": len(self.paths) - in_python - len(self.failed),
-            "decoded in Python": in_python,
+            "decoded in C": int((self._status == core.OK).sum()),
+            "decoded in Python": int(in_python.sum()),
             "codec warnings": self._warnings,
             **({} if self._store.in_c else {"store runs in Python": self._store.why}),
         }

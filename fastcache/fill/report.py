@@ -6,6 +6,8 @@ from typing import Any
 from fastcache.fill.plan import table
 from fastcache.memory.units import format_bytes
 
+_SHOWN = 10  # failures spelled out when a report is printed
+
 
 class Report(Mapping[str, Any]):
     """Facts about a filled arena: a read-only mapping that prints as a table.
@@ -48,10 +50,10 @@ class Report(Mapping[str, Any]):
         for name, column in facts["columns"].items():
             told = ", ".join(f"{k}: {_short(v)}" for k, v in column.items())
             rows.append((f"column {name}", told))
-        rows += [("  " + path, reason) for path, reason in facts["failed"][:10]]
-        if len(facts["failed"]) > 10:
-            rows.append(("  …", f"{len(facts['failed']) - 10} more in report.failed"))
-        return table("arena", rows)
+        failed = [f"  {path}: {reason}" for path, reason in self.failed[:_SHOWN]]
+        if len(self.failed) > _SHOWN:
+            failed.append(f"  … and {len(self.failed) - _SHOWN} more in report.failed")
+        return "\n".join([table("arena", rows), *(["failed", *failed] if failed else [])])
 
     __repr__ = __str__
 

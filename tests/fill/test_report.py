@@ -1,0 +1,63 @@
+"""Plans and reports as people read them."""
+
+import images
+
+from fastcache import transforms as T
+from fastcache.fill.build import fill_arena
+from fastcache.fill.options import FillOptions
+from fastcache.fill.plan import Plan
+from fastcache.fill.report import Report
+from fastcache.sources import ClassFolder
+
+
+def filled(root, **options):
+    return fill_arena(ClassFolder(root), FillOptions(**options))
+
+
+def test_a_report_tells_what_failed_and_what_was_chosen(bad_class_folder):
+    """A5, B2: path and reason of each failure, and the home in use."""
+    report = Report(filled(bad_class_folder, on_error="skip").catalog["report"])
+    text = str(report)
+    assert text == repr(report)
+    assert len(report.failed) > 10
+    assert f"… and {len(report.failed) - 10} more" in text
+    for path, reason in report.failed[:10]:
+        assert f"{path}: {reason}" in text
+    assert report["home"] == "ram" and "ram, not pinned" in text
+    assert report["columns"]["image"]["decoded in Python"] == 3  # two PNGs, one of them misnamed
+    assert dict(report).keys() == set(report)
+
+
+def test_a_report_without_failures_does_not_speak_of_them(class_folder):
+    text = str(Report(filled(class_folder).catalog["report"]))
+    assert "more in report" not in text
+    assert text.count("failed") == 1
+
+
+def test_a_plan_survives_json_and_prints_the_limit_that_binds(class_folder):
+    """A1: the plan names bytes, budget and the limit that binds."""
+    arena = filled(class_folder, store=[T.Resize(32), T.CenterCrop(32)], budget="200MB")
+    plan = Plan.from_json(arena.catalog["plan"])
+    assert Plan.from_json(plan.to_json()) == plan
+    assert plan.fits
+    assert plan.need_bytes == plan.arena_bytes + plan.scratch_bytes <= 200_000_000
+    assert "budget='200MB'" in str(plan)
+    assert f"{plan.arena_bytes:,} bytes" in str(plan)
+
+
+def test_a_store_that_c_cannot_do_is_said(class_folder):
+    """B2: what runs in Python is not hidden."""
+    arena = filled(class_folder, store=[T.Resize(30), T.Resize(20)])
+    told = arena.catalog["report"]["columns"]["image"]
+    assert told["decoded in C"] == 0
+    assert "resampled twice" in told["store runs in Python"]
+
+
+def test_codec_warnings_are_counted(tmp_path):
+    """A5: what the codec merely warns of is not refused, but counted."""
+    data = images.encode(images.photo(60, 60))
+    at = data.index(b"\xff\xd9", len(data) - 4)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "a.jpg").write_bytes(data[:at] + bytes(40) + data[at:])
+    arena = filled(tmp_path)
+    assert arena.catalog["report"]["columns"]["image"]["codec warnings"] == 1
