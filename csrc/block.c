@@ -25,8 +25,7 @@ static const fc_block CLOSED = {.data = NULL, .size = 0, .fd = -1, .owner = 0, .
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
+#ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
 
@@ -57,27 +56,6 @@ static int exceeds_machine(size_t size) {
   return size / info.mem_unit > (size_t)info.totalram + info.totalswap;
 }
 
-/* Allocate every page.  A signal makes the kernel give back what the interrupted call had
- * allocated, so a timer that ticks faster than a call lasts would never let it end: the calls
- * shrink until they fit between two signals. */
-static int allocate(int fd, size_t size) {
-  const size_t largest = (size_t)64 << 20, smallest = (size_t)64 << 10;
-  size_t step = largest;
-  for (size_t done = 0; done < size;) {
-    size_t part = FC_MIN(step, size - done);
-    int error = posix_fallocate(fd, (off_t)done, (off_t)part);
-    if (error == EINTR) {
-      step = FC_MAX(step / 2, smallest);
-    } else if (error != 0) {
-      return error;
-    } else {
-      done += part;
-      step = FC_MIN(step * 2, largest);
-    }
-  }
-  return 0;
-}
-
 static int map(fc_block *block, int protection) {
   void *data = mmap(NULL, block->size, protection, MAP_SHARED, block->fd, 0);
   if (data == MAP_FAILED) return errno;
@@ -96,11 +74,47 @@ fc_status fc_block_create(fc_block *block, size_t size, const char *name, int *d
   block->size = (size + page - 1) / page * page;
   block->owner = 1;
   if (ftruncate(block->fd, (off_t)block->size) != 0) return fail(block, FC_E_IO, errno, detail);
-  /* Mapping first: an address-space limit then refuses before any page is taken. */
-  int error = map(block, PROT_READ | PROT_WRITE);
-  if (error == 0) error = allocate(block->fd, block->size);
-  if (error != 0) return fail(block, FC_E_IO, error, detail);
   if (fcntl(block->fd, F_ADD_SEALS, SIZE_SEALS) != 0) return fail(block, FC_E_IO, errno, detail);
+  const int error = map(block, PROT_READ | PROT_WRITE);
+  if (error != 0) return fail(block, FC_E_IO, error, detail);
+  return FC_OK;
+}
+
+/* Memory for the pages of a range, which begins at one: 0 or errno.
+ *
+ * Populating allocates and maps in one go, and threads do it side by side, where posix_fallocate
+ * holds the file's only lock and leaves the mapping to a page fault each.  But it is not there
+ * before Linux 5.14 (EINVAL), and answers EFAULT to whatever would be a SIGBUS on a store;
+ * posix_fallocate then does the work, or knows the reason. */
+static int give_pages(const fc_block *block, size_t at, size_t size) {
+  if (madvise(block->data + at, size, MADV_POPULATE_WRITE) == 0) return 0;
+  if (errno == EINTR || errno == ENOMEM) return errno;
+  return posix_fallocate(block->fd, (off_t)at, (off_t)size);
+}
+
+fc_status fc_block_allocate(fc_block *block, size_t offset, size_t size, int *detail) {
+  /* The largest keeps threads that map or unmap meanwhile from waiting long.  A signal makes older
+   * kernels give back what the posix_fallocate that it interrupts had allocated, so a timer that
+   * ticks faster than a call lasts would never let it end: steps shrink until they fit between. */
+  const size_t largest = (size_t)4 << 20, smallest = (size_t)64 << 10;
+  *detail = 0;
+  if (block->data == NULL || block->sealed) return FC_E_ARGUMENT;
+  if (offset > block->size || size > block->size - offset) return FC_E_ARGUMENT;
+  const size_t end = offset + size;
+  size_t step = largest;
+  for (size_t at = offset - offset % page_size(); at < end;) {
+    const size_t part = FC_MIN(step, end - at);
+    const int error = give_pages(block, at, part);
+    if (error == EINTR) {
+      step = FC_MAX(step / 2, smallest);
+    } else if (error != 0) {
+      *detail = error;
+      return FC_E_IO;
+    } else {
+      at += part;
+      step = FC_MIN(step * 2, largest);
+    }
+  }
   return FC_OK;
 }
 
@@ -144,29 +158,6 @@ fc_status fc_block_seal(fc_block *block, int *detail) {
   return FC_OK;
 }
 
-/* Other threads may be writing the same page: adding nothing, atomically, keeps what they wrote. */
-static void touch(const fc_block *block, size_t begin, size_t end, size_t page) {
-  for (size_t at = begin; at < end; at += page) {
-    _Atomic uint8_t *byte = (_Atomic uint8_t *)(block->data + at);
-    if (block->sealed) {
-      (void)atomic_load_explicit(byte, memory_order_relaxed);
-    } else {
-      atomic_fetch_add_explicit(byte, 0, memory_order_relaxed);
-    }
-  }
-}
-
-void fc_block_prefault(fc_block *block, size_t offset, size_t size) {
-  if (block->data == NULL || offset >= block->size || size == 0) return;
-  const size_t page = page_size();
-  const size_t begin = offset / page * page;
-  const size_t end = offset + FC_MIN(size, block->size - offset);
-  const int advice = block->sealed ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
-  if (madvise(block->data + begin, end - begin, advice) != 0 && errno == EINVAL) {
-    touch(block, begin, end, page); /* a kernel before 5.14 */
-  }
-}
-
 void fc_block_close(fc_block *block) {
   /* Both calls concern this process alone: a child of fork has its own mapping and descriptor. */
   if (block->data != NULL) munmap(block->data, block->size);
@@ -181,6 +172,12 @@ fc_status fc_block_create(fc_block *block, size_t size, const char *name, int *d
   *block = CLOSED;
   *detail = ENOSYS;
   return size == 0 ? FC_E_ARGUMENT : FC_E_IO;
+}
+
+fc_status fc_block_allocate(fc_block *block, size_t offset, size_t size, int *detail) {
+  (void)block, (void)offset, (void)size;
+  *detail = ENOSYS;
+  return FC_E_IO;
 }
 
 fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
@@ -200,10 +197,6 @@ fc_status fc_block_seal(fc_block *block, int *detail) {
   (void)block;
   *detail = ENOSYS;
   return FC_E_IO;
-}
-
-void fc_block_prefault(fc_block *block, size_t offset, size_t size) {
-  (void)block, (void)offset, (void)size;
 }
 
 void fc_block_close(fc_block *block) {

@@ -27,19 +27,19 @@
 
 typedef enum fc_status {
   FC_OK = 0,
-  FC_NEEDS_PYTHON,   /* a valid request that this core leaves to the Python step (Pillow) */
-  FC_PENDING,        /* not reached yet, or left because the job was cancelled */
-  FC_E_ARGUMENT,     /* the caller broke a contract that this header states */
-  FC_E_NOMEM,        /* an allocation failed */
-  FC_E_IO,           /* a system call failed; detail is errno */
-  FC_E_NOT_REGULAR,  /* directory, FIFO, socket or device where a file was expected */
-  FC_E_EMPTY,        /* a file of 0 bytes */
-  FC_E_FORMAT,       /* no image format that anybody here knows */
-  FC_E_TRUNCATED,    /* the data end before the image does */
-  FC_E_CORRUPT,      /* the codec refuses the data; detail is its message code */
-  FC_E_PIXELS,       /* more pixels than the limit */
-  FC_E_SCANS,        /* more progressive scans than the limit */
-  FC_E_CHANGED,      /* the header no longer says what the probe read */
+  FC_NEEDS_PYTHON,  /* a valid request that this core leaves to the Python step (Pillow) */
+  FC_PENDING,       /* not reached yet, or left because the job was cancelled */
+  FC_E_ARGUMENT,    /* the caller broke a contract that this header states */
+  FC_E_NOMEM,       /* an allocation failed */
+  FC_E_IO,          /* a system call failed; detail is errno */
+  FC_E_NOT_REGULAR, /* directory, FIFO, socket or device where a file was expected */
+  FC_E_EMPTY,       /* a file of 0 bytes */
+  FC_E_FORMAT,      /* no image format that anybody here knows */
+  FC_E_TRUNCATED,   /* the data end before the image does */
+  FC_E_CORRUPT,     /* the codec refuses the data; detail is its message code */
+  FC_E_PIXELS,      /* more pixels than the limit */
+  FC_E_SCANS,       /* more progressive scans than the limit */
+  FC_E_CHANGED,     /* the header no longer says what the probe read */
   FC_STATUS_COUNT
 } fc_status;
 
@@ -60,17 +60,23 @@ const char *fc_cpu_mask_error(void);
 /* ---- block: memory that processes share --------------------------------------------------- */
 
 typedef struct fc_block {
-  uint8_t *data;   /* mapping, aligned to a page; NULL when closed */
-  size_t size;     /* bytes of the mapping, a multiple of the page size */
-  int fd;          /* -1 when closed */
-  int32_t owner;   /* 1: created here, 0: opened */
-  int32_t sealed;  /* 1: this mapping is read-only (opened, or after fc_block_seal) */
+  uint8_t *data;  /* mapping, aligned to a page; NULL when closed */
+  size_t size;    /* bytes of the mapping, a multiple of the page size */
+  int fd;         /* -1 when closed */
+  int32_t owner;  /* 1: created here, 0: opened */
+  int32_t sealed; /* 1: this mapping is read-only (opened, or after fc_block_seal) */
 } fc_block;
 
-/* Reserve `size` bytes (rounded up to pages) of nameless shared memory.  Every page is allocated
- * before this returns, so that a full machine is FC_E_IO with ENOSPC or ENOMEM here and never a
- * SIGBUS later; the size is sealed.  `detail` receives errno. */
+/* Reserve `size` bytes (rounded up to pages) of nameless shared memory: sealed in size, mapped,
+ * all zeros, but without pages yet.  More than the machine has is FC_E_IO with ENOMEM.  `detail`
+ * receives errno. */
 fc_status fc_block_create(fc_block *block, size_t size, const char *name, int *detail);
+/* Give the pages of [offset, offset + size) memory, and map them for writing where the kernel can
+ * (Linux 5.14; else on first use).  Allocate every range before anything is written: a full
+ * machine is then FC_E_IO with ENOSPC or ENOMEM here, and never a SIGBUS later.  What is written
+ * already stays.  Threads may call it side by side, for ranges of their own.  FC_E_ARGUMENT if the
+ * range leaves the block, or the block is closed or read-only. */
+fc_status fc_block_allocate(fc_block *block, size_t offset, size_t size, int *detail);
 /* Map an existing one shared and read-only through `path` (/proc/PID/fd/N).  FC_E_CHANGED unless
  * it is shared memory of a sealed size with the inode and the size given. */
 fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
@@ -79,10 +85,6 @@ fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_
 uint64_t fc_block_inode(const fc_block *block);
 /* Make the owner's own mapping read-only: from here on the arena is immutable in this process. */
 fc_status fc_block_seal(fc_block *block, int *detail);
-/* Map the pages of [offset, offset + size) now (for writing, unless sealed), in one system call
- * where the kernel can; threads call it for ranges of their own.  Only a hint: it cannot fail,
- * and what lies outside the block is left out. */
-void fc_block_prefault(fc_block *block, size_t offset, size_t size);
 /* Unmap and close; a closed block may be closed again. */
 void fc_block_close(fc_block *block);
 
@@ -107,8 +109,8 @@ enum {
 };
 
 typedef struct fc_image_info {
-  int64_t bytes;       /* size of the file */
-  int32_t height;      /* as stored, before orientation */
+  int64_t bytes;  /* size of the file */
+  int32_t height; /* as stored, before orientation */
   int32_t width;
   int32_t format;      /* fc_format */
   int32_t components;  /* of the coded image: 1 grey, 3, 4 CMYK/YCCK; 0 when not known */
@@ -156,7 +158,7 @@ typedef enum fc_filter {
  *      The window [win_y, win_y + out_h) x [win_x, win_x + out_w) lies in the resampled image's
  *      coordinates and may reach outside: pixels there take the spec's fill. */
 typedef struct fc_geometry {
-  int32_t src_h, src_w;   /* of the oriented source, as the probe read it */
+  int32_t src_h, src_w; /* of the oriented source, as the probe read it */
   int32_t crop_y, crop_x, crop_h, crop_w;
   int32_t size_h, size_w; /* what the crop is resampled to */
   int32_t win_y, win_x;
@@ -247,7 +249,7 @@ typedef struct fc_fill_job {
 /* FC_E_NOMEM when the thread's own decoder cannot be made; the items are then left to others. */
 fc_status fc_fill_run(fc_fill_job *job);
 
-/* Copy runs of bytes, `chunk` of them at a time: the gather behind every batch.  Source and
+/* Copy runs of bytes, a few of them at a time: the gather behind every batch.  Source and
  * destination must not overlap.  streaming != 0 bypasses the cache on the way out: right for
  * batches much larger than it, wrong for small ones that are read at once. */
 typedef struct fc_copy_job {

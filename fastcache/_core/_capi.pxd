@@ -43,11 +43,11 @@ cdef extern from "fastcache.h" nogil:
 
     fc_status fc_block_create(fc_block *block, size_t size, const char *name,
                               int *detail) noexcept
+    fc_status fc_block_allocate(fc_block *block, size_t offset, size_t size, int *detail) noexcept
     fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
                             int *detail) noexcept
     uint64_t fc_block_inode(const fc_block *block) noexcept
     fc_status fc_block_seal(fc_block *block, int *detail) noexcept
-    void fc_block_prefault(fc_block *block, size_t offset, size_t size) noexcept
     void fc_block_close(fc_block *block) noexcept
 
     # ---- probe

@@ -22,10 +22,11 @@ cdef int _check_size(object size) except -1:
 cdef class Block:
     """A range of shared memory, the only owner of its mapping.
 
-    `Block.create` reserves one, `Block.open` maps another process's. Anything that takes a buffer
-    takes a block. While such a buffer is held the block cannot be closed or sealed: both would
-    pull memory from under it. A child of fork has a mapping of its own, and closing that does not
-    touch the parent's.
+    `Block.create` reserves one, and `allocate` gives it memory, all of it before the first byte is
+    written; `Block.open` maps another process's. Anything that takes a buffer takes a block.
+    While such a buffer is held the block cannot be closed or sealed: both would pull memory from
+    under it. A child of fork has a mapping of its own, and closing that does not touch the
+    parent's.
     """
 
     cdef _capi.fc_block block
@@ -45,7 +46,7 @@ cdef class Block:
 
     @staticmethod
     def create(size, str name="fastcache"):
-        """Reserve `size` bytes (rounded up to pages), zeroed, each page allocated."""
+        """Reserve `size` bytes (rounded up to pages), all zeros; `allocate` makes them memory."""
         _check_size(size)
         cdef Block self = Block.__new__(Block)
         cdef bytes label = name.encode()
@@ -118,17 +119,22 @@ cdef class Block:
                               f"drop the arrays over it before {verb} it")
         return 0
 
-    def prefault(self, size_t offset=0, size=None):
-        """Map the pages of a range now instead of one by one on first use; runs without the GIL.
+    def allocate(self, size_t offset, size_t size):
+        """Give the pages of a range memory; runs without the GIL.
 
         For large blocks call it from several threads, each with a range of its own.
         """
+        cdef int detail = 0
+        cdef _capi.fc_status status
         self._check_open()
-        cdef size_t length = self.block.size if size is None else size
+        if self.block.sealed:
+            raise ArgumentError("the block is read-only: nothing can be allocated any more")
         self.exports += 1  # nobody may unmap it meanwhile
         with nogil:
-            _capi.fc_block_prefault(&self.block, offset, length)
+            status = _capi.fc_block_allocate(&self.block, offset, size, &detail)
         self.exports -= 1
+        raise_for_status(status, detail, f"allocating {size} bytes at {offset} of a block of "
+                                         f"{self.block.size}")
 
     def seal(self):
         """Make the mapping read-only for good."""

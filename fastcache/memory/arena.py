@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcache._core import threads as pool
 from fastcache.errors import ArgumentError, ClosedError
 from fastcache.memory import share
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn, make_column
@@ -25,7 +24,6 @@ from fastcache.memory.units import format_bytes
 
 __all__ = ["Arena", "ArenaLayout", "DenseColumn", "RaggedColumn", "attach", "plan_layout"]
 
-_PREFAULT_SLICE = 64 << 20
 _Self = TypeVar("_Self", bound="Arena")
 
 
@@ -49,8 +47,17 @@ class Arena:
         self._given: list[tuple[str, weakref.ref[NDArray[np.uint8]]]] = []  # named in errors
 
     @classmethod
-    def allocate(cls: type[_Self], layout: ArenaLayout, home: str = "auto") -> _Self:
-        """Reserve the memory of a layout, zeroed, and write the offsets and shapes of its rows.
+    def allocate(
+        cls: type[_Self], layout: ArenaLayout, home: str = "auto", threads: int | None = None
+    ) -> _Self:
+        """Allocate the memory of a layout, zeroed, and write the offsets and shapes of its rows.
+
+        Parameters
+        ----------
+        layout : ArenaLayout
+            One of :func:`plan_layout`.
+        home, threads
+            As in :func:`fastcache.memory.homes.make_block`.
 
         Raises
         ------
@@ -62,7 +69,8 @@ class Arena:
             raise ArgumentError(
                 "the layout was read from JSON and lacks the rows' shapes: use one of plan_layout"
             )
-        arena = cls(layout, share.claim_new(make_block(max(layout.total_bytes, 1), home)))
+        block = make_block(max(layout.total_bytes, 1), home, threads=threads)
+        arena = cls(layout, share.claim_new(block))
         for name, shapes in layout.ragged_shapes.items():
             column = arena.column(name)
             assert isinstance(column, RaggedColumn)
@@ -138,17 +146,6 @@ class Arena:
             memory = self._give(f"column {name!r}")
             self._columns[name] = make_column(memory, len(self), self.layout.columns[name])
         return self._columns[name]
-
-    def prefault(self, threads: int | None = None) -> None:
-        """Map every page now, on several threads, instead of one by one on first use."""
-        block = self._open().data
-        starts = iter(range(0, block.size, _PREFAULT_SLICE))
-
-        def work() -> None:
-            for start in starts:
-                block.prefault(start, _PREFAULT_SLICE)
-
-        pool.run(work, pool.resolve_threads(threads))
 
     def commit(self, catalog: dict[str, Any]) -> None:
         """Make the arena final: its memory becomes read-only, in this process too.

@@ -6,19 +6,46 @@ This version has one home, ``ram``.  A further one is a function of the same for
 import errno
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
+from fastcache._core import threads as pool
 from fastcache._core.block import Block
 from fastcache.errors import ArgumentError, BlockError
 from fastcache.memory.budget import check, read_budget, shortage
 
+_SLICE = 32 << 20  # bytes that a thread allocates before it takes the next
 
-def _ram(size: int, name: str) -> Block:
-    """Reserve shared memory that has no name in any file system, and so cannot be left behind."""
+
+def _allocate(block: Block, threads: int) -> None:
+    """Give every page of a block memory, or close it."""
+    starts = iter(range(0, block.size, _SLICE))
+
+    def work() -> None:
+        try:
+            for start in starts:
+                block.allocate(start, min(_SLICE, block.size - start))
+        except BaseException:
+            for _ in starts:  # the others need not begin what is left
+                pass
+            raise
+
+    try:
+        pool.run(work, min(threads, -(-block.size // _SLICE)))
+    except BaseException:
+        with suppress(BufferError):  # Ctrl-C while a helper allocates: it goes when that has ended
+            block.close()
+        raise
+
+
+def _ram(size: int, name: str, threads: int) -> Block:
+    """Allocate shared memory that has no name in any file system, and so cannot be left behind."""
     # Asking first matters: beyond a control group's limit the kernel kills instead of refusing.
     reading = read_budget(sys.maxsize)
     check(size, reading)
     try:
-        return Block.create(size, name)
+        block = Block.create(size, name)
+        _allocate(block, threads)
+        return block
     except BlockError as error:
         if error.errno in (errno.ENOMEM, errno.ENOSPC):
             raise shortage(size, reading, f"the system said: {error.strerror}") from error
@@ -33,11 +60,13 @@ def _ram(size: int, name: str) -> Block:
         raise
 
 
-_HOMES: dict[str, Callable[[int, str], Block]] = {"auto": _ram, "ram": _ram}
+_HOMES: dict[str, Callable[[int, str, int], Block]] = {"auto": _ram, "ram": _ram}
 
 
-def make_block(size: int, home: str = "auto", name: str = "fastcache") -> Block:
-    """Reserve memory.
+def make_block(
+    size: int, home: str = "auto", name: str = "fastcache", threads: int | None = None
+) -> Block:
+    """Allocate memory.
 
     Parameters
     ----------
@@ -47,6 +76,8 @@ def make_block(size: int, home: str = "auto", name: str = "fastcache") -> Block:
         ``"ram"``, or ``"auto"``, which in this version means the same.
     name : str
         Shown by the system's tools (in /proc/PID/maps); need not be unique.
+    threads : int, optional
+        How many allocate it, each 32 MiB at a time; every usable core if not given.
 
     Raises
     ------
@@ -59,4 +90,4 @@ def make_block(size: int, home: str = "auto", name: str = "fastcache") -> Block:
     """
     if home not in _HOMES:
         raise ArgumentError(f"home={home!r}: this version has {', '.join(map(repr, _HOMES))}")
-    return _HOMES[home](size, name)
+    return _HOMES[home](size, name, pool.resolve_threads(threads))

@@ -1,4 +1,4 @@
-/* test_block.c: shared memory is allocated in full, read-only for others, and given back. */
+/* test_block.c: shared memory is reserved and allocated, read-only for others, and given back. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +33,12 @@ static fc_block make_block(size_t size) {
   CHECK_INT(fc_block_create(&block, size, "test", &detail), FC_OK);
   CHECK_INT(detail, 0);
   return block;
+}
+
+static size_t allocated(const fc_block *block) {
+  struct stat info;
+  CHECK_INT(fstat(block->fd, &info), 0);
+  return (size_t)info.st_blocks * 512;
 }
 
 /* Exit status of a child that runs `body`; -1 if it did not exit by itself. */
@@ -68,12 +74,7 @@ static void test_create(void) {
   CHECK((uintptr_t)block.data % page == 0);
   CHECK(fc_block_inode(&block) != 0);
   CHECK(fcntl(block.fd, F_GETFD) & FD_CLOEXEC);
-  size_t nonzero = 0;
-  for (size_t i = 0; i < block.size; i++) nonzero += block.data[i] != 0;
-  CHECK_INT(nonzero, 0);
-  struct stat info;
-  CHECK_INT(fstat(block.fd, &info), 0);
-  CHECK((size_t)info.st_blocks * 512 >= block.size); /* allocated, not only promised */
+  CHECK_INT(allocated(&block), 0);
 
   for (int grow = 0; grow < 2; grow++) {
     CHECK_INT(ftruncate(block.fd, (off_t)(grow ? 3 * page : page)), -1);
@@ -113,22 +114,6 @@ static void over_the_file_limit(fc_block *block) {
   if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(1);
   if (fc_block_create(block, 2 << 20, "test", &detail) != FC_E_IO) _exit(2);
   if (detail != EFBIG || block->fd != -1) _exit(3);
-}
-
-static void ignore_signal(int number) {
-  (void)number;
-}
-
-/* A profiler's timer must not keep the allocation from ever ending. */
-static void test_create_under_a_timer(void) {
-  const struct itimerval every_ms = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
-  struct sigaction action = {.sa_handler = ignore_signal}, before;
-  sigaction(SIGALRM, &action, &before);
-  setitimer(ITIMER_REAL, &every_ms, NULL);
-  fc_block block = make_block((size_t)160 << 20);
-  setitimer(ITIMER_REAL, &never, NULL);
-  sigaction(SIGALRM, &before, NULL);
-  fc_block_close(&block);
 }
 
 static void test_open(void) {
@@ -221,28 +206,85 @@ static void test_fork(void) {
   fc_block_close(&block);
 }
 
-static void test_prefault(void) {
+static void test_allocate(void) {
   const size_t page = (size_t)sysconf(_SC_PAGESIZE);
   fc_block block = make_block(SIZE);
-  const long pages = (long)(block.size / page);
+  int detail = -1;
+  CHECK_INT(fc_block_allocate(&block, page + 1, page, &detail), FC_OK);
+  CHECK_INT(detail, 0);
+  CHECK_INT(allocated(&block), 2 * page);
   block.data[page] = 8;
-  fc_block_prefault(&block, 0, block.size);
-  CHECK_INT(block.data[page], 8);
+  CHECK_INT(fc_block_allocate(&block, 0, block.size, &detail), FC_OK);
+  CHECK_INT(allocated(&block), block.size);
+  size_t sum = 0;
+  for (size_t i = 0; i < block.size; i++) sum += block.data[i];
+  CHECK_INT(sum, 8); /* zeros, but for what was written */
+  CHECK_INT(fc_block_allocate(&block, block.size, 0, &detail), FC_OK);
+  fc_block_close(&block);
+}
+
+static void test_allocated_pages_are_mapped(void) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  fc_block block = make_block(SIZE);
+  int detail = -1;
+  if (madvise(block.data, page, 23) != 0) { /* MADV_POPULATE_WRITE: not before Linux 5.14 */
+    fc_block_close(&block);
+    return;
+  }
+  CHECK_INT(fc_block_allocate(&block, 1, block.size - 2, &detail), FC_OK); /* whole pages */
   const long before = minor_faults();
   for (size_t at = 0; at < block.size; at += page) block.data[at] = 1;
-  CHECK(minor_faults() - before < pages / 4);
-  /* Odd ranges, and ranges that are not there. */
-  fc_block_prefault(&block, 5, 3);
-  fc_block_prefault(&block, page - 1, SIZE_MAX);
-  fc_block_prefault(&block, SIZE_MAX, SIZE_MAX);
-  fc_block_prefault(&block, block.size, 1);
-  fc_block_prefault(&block, 0, 0);
-  int detail = 0;
-  CHECK_INT(fc_block_seal(&block, &detail), FC_OK);
-  fc_block_prefault(&block, 0, block.size);
-  CHECK_INT(block.data[0], 1);
+  CHECK(minor_faults() - before < (long)(block.size / page / 4));
   fc_block_close(&block);
-  fc_block_prefault(&block, 0, 1);
+}
+
+static void test_refused_ranges(void) {
+  fc_block block = make_block(SIZE);
+  const size_t end = block.size;
+  const size_t ranges[][2] = {{0, end + 1}, {end, 1}, {end + 1, 0}, {1, SIZE_MAX}, {SIZE_MAX, 2}};
+  int detail = -1;
+  for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+    CHECK_CONTEXT("range %d", (int)i);
+    CHECK_INT(fc_block_allocate(&block, ranges[i][0], ranges[i][1], &detail), FC_E_ARGUMENT);
+  }
+  CHECK_INT(allocated(&block), 0);
+  CHECK_INT(fc_block_seal(&block, &detail), FC_OK);
+  CHECK_INT(fc_block_allocate(&block, 0, end, &detail), FC_E_ARGUMENT);
+  fc_block_close(&block);
+  CHECK_INT(fc_block_allocate(&block, 0, 0, &detail), FC_E_ARGUMENT);
+}
+
+enum { WORKERS = 4, PART = 8 << 20 };
+
+static fc_block shared_block;
+
+/* Allocates and fills a part of its own, then allocates its neighbour's, who may be filling it.
+ * Returns NULL if that went well: the counters of check.h are for one thread. */
+static void *allocate_part(void *argument) {
+  const size_t number = (size_t)(uintptr_t)argument, own = number - 1, next = number % WORKERS;
+  int detail = 0;
+  if (fc_block_allocate(&shared_block, own * PART, PART, &detail) != FC_OK) return argument;
+  memset(shared_block.data + own * PART, (int)number, PART);
+  if (fc_block_allocate(&shared_block, next * PART, PART, &detail) != FC_OK) return argument;
+  return NULL;
+}
+
+static void test_threads(void) {
+  pthread_t threads[WORKERS];
+  shared_block = make_block((size_t)WORKERS * PART);
+  for (uintptr_t i = 0; i < WORKERS; i++) {
+    CHECK_INT(pthread_create(&threads[i], NULL, allocate_part, (void *)(i + 1)), 0);
+  }
+  for (int i = 0; i < WORKERS; i++) {
+    void *failed = NULL;
+    CHECK_INT(pthread_join(threads[i], &failed), 0);
+    CHECK(failed == NULL);
+  }
+  CHECK_INT(allocated(&shared_block), shared_block.size);
+  size_t wrong = 0;
+  for (size_t i = 0; i < shared_block.size; i++) wrong += shared_block.data[i] != i / PART + 1;
+  CHECK_INT(wrong, 0);
+  fc_block_close(&shared_block);
 }
 
 int main(void) {
@@ -250,11 +292,13 @@ int main(void) {
   test_create();
   test_refused_sizes();
   CHECK_INT(in_child(over_the_file_limit, &unused), 0);
-  test_create_under_a_timer();
   test_open();
   test_refused_openings();
   test_seal();
   test_fork();
-  test_prefault();
+  test_allocate();
+  test_allocated_pages_are_mapped();
+  test_refused_ranges();
+  test_threads();
   return check_result();
 }

@@ -22,6 +22,7 @@ from fastcache.errors import (
     FastcacheError,
     SchemaError,
 )
+from fastcache.memory import homes
 from fastcache.memory.arena import Arena, ArenaLayout, DenseColumn, RaggedColumn, plan_layout
 from fastcache.schema import Array, Image, Mask, Nothing, Ragged, Scalar, Text
 
@@ -273,7 +274,6 @@ def test_a_closed_arena():
         lambda: arena.base_address,
         lambda: arena.catalog,
         lambda: arena.commit({}),
-        arena.prefault,
         arena.__enter__,
     ]
     for use in uses:
@@ -316,13 +316,28 @@ def test_nothing_takes_no_memory():
         arena.commit({})
 
 
-def test_prefault():
-    with workers.make_arena(commit=False) as arena:
-        before = arena.column("image").rows.copy()
-        arena.prefault(threads=3)
-        assert np.array_equal(arena.column("image").rows, before)
-        arena.commit({})
-        arena.prefault()
+@pytest.mark.parametrize("threads", [1, 3, None])
+def test_all_of_it_is_allocated(monkeypatch, threads):
+    """A full machine shows here, and not as a SIGBUS while the arena is filled."""
+    page = resource.getpagesize()
+    monkeypatch.setattr("fastcache.memory.homes._SLICE", 2 * page)
+    blocks = []
+    make = homes.make_block
+
+    def keep(*args, **kwargs):
+        blocks.append(make(*args, **kwargs))
+        return blocks[-1]
+
+    monkeypatch.setattr("fastcache.memory.arena.make_block", keep)
+    layout = plan_layout({"x": Array("uint8", (page,)), "y": Scalar("int64")}, 20)
+    with Arena.allocate(layout, threads=threads) as arena:
+        assert os.fstat(blocks[0].fd).st_blocks * 512 == blocks[0].size
+        assert not arena.buffer.any()
+
+
+def test_threads_that_are_none():
+    with pytest.raises(ArgumentError, match="threads=0"):
+        Arena.allocate(plan_layout({"x": Scalar("int8")}, 1), threads=0)
 
 
 def test_shapes_that_do_not_fit():

@@ -1,10 +1,12 @@
 """Shared memory as a Python object."""
 
 import copy
+import errno
 import gc
 import os
 import pickle
 import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -111,7 +113,7 @@ def test_a_closed_block():
     assert (block.closed, block.size, block.fd, block.address) == (True, 0, -1, 0)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
-    for use in (lambda: memoryview(block), block.seal, block.prefault):
+    for use in (lambda: memoryview(block), block.seal, lambda: block.allocate(0, PAGE)):
         with pytest.raises(ClosedError):
             use()
 
@@ -170,28 +172,86 @@ def test_blocks_are_made_by_name_and_never_copied():
             attempt()
 
 
-def test_prefault_from_threads_keeps_what_others_write():
-    pages = 256
-    block = Block.create(pages * PAGE)
+def allocated(block):
+    return os.fstat(block.fd).st_blocks * 512
 
-    def work(start):
-        array = np.frombuffer(block, np.uint8)
-        for page in range(start, pages, 4):
-            array[page * PAGE] = page % 251
-            block.prefault(page * PAGE, 3 * PAGE)
 
-    threads = [threading.Thread(target=work, args=(start,)) for start in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert list(bytes(block)[::PAGE]) == [page % 251 for page in range(pages)]
-    block.prefault(1 << 60, 5)
-    block.prefault(PAGE, 1 << 60)
+def test_a_range_is_allocated():
+    block = Block.create(8 * PAGE)
+    assert allocated(block) == 0
+    with memoryview(block) as view:
+        view[PAGE] = 7
+        block.allocate(0, 3 * PAGE)
+        assert allocated(block) == 3 * PAGE
+        assert bytes(view) == bytes(PAGE) + b"\x07" + bytes(7 * PAGE - 1)
+    block.allocate(3 * PAGE, 5 * PAGE)
+    assert allocated(block) == block.size
+    block.allocate(8 * PAGE, 0)
+
+
+def test_ranges_that_are_not_there():
+    block = Block.create(2 * PAGE)
+    for offset, size in [(0, 2 * PAGE + 1), (PAGE, 2 * PAGE), (1 << 60, 5), (5, (1 << 64) - 3)]:
+        with pytest.raises(ArgumentError, match=f"{size} bytes at {offset} of a block of"):
+            block.allocate(offset, size)
     with pytest.raises(OverflowError):
-        block.prefault(-1)
+        block.allocate(-1, 1)
+    assert allocated(block) == 0
     block.seal()
-    block.prefault()
+    with pytest.raises(ArgumentError, match="read-only"):
+        block.allocate(0, PAGE)
+
+
+@pytest.mark.parametrize("threads", [1, 3, None])
+def test_homes_allocate_every_page(monkeypatch, threads):
+    monkeypatch.setattr(homes, "_SLICE", 3 * PAGE)
+    for pages in (1, 3, 64):
+        block = homes.make_block(pages * PAGE, threads=threads)
+        assert allocated(block) == block.size == pages * PAGE
+        assert bytes(block) == bytes(block.size)
+
+
+class Refusing:
+    """A block whose fourth page is refused."""
+
+    def __init__(self, reason):
+        self.reason = reason
+        self.block = Block.create(200 * PAGE)
+        self.size = self.block.size
+        self.close = self.block.close
+        self.refused = threading.Event()
+        self.later = 0
+
+    def allocate(self, offset, size):
+        if offset == 3 * PAGE:
+            self.refused.set()
+            raise self.reason
+        if offset > 3 * PAGE:
+            assert self.refused.wait(10)
+            time.sleep(0.01)
+            self.later += 1
+        self.block.allocate(offset, size)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("reason", "becomes"),
+    [
+        (BlockError(errno.ENOSPC, "the kernel's own words"), BudgetError),
+        (BlockError(errno.EIO, "the kernel's own words"), BlockError),
+        (KeyboardInterrupt("the kernel's own words"), KeyboardInterrupt),
+    ],
+)
+def test_one_part_is_refused(monkeypatch, threads, reason, becomes):
+    """Whichever thread meets it: the others stop, the block is closed, one typed error."""
+    block = Refusing(reason)
+    made = type("Made", (), {"create": staticmethod(lambda *_: block)})
+    monkeypatch.setattr(homes, "Block", made)
+    monkeypatch.setattr(homes, "_SLICE", PAGE)
+    with pytest.raises(becomes, match="the kernel's own words"):
+        homes.make_block(block.size, threads=threads)
+    assert block.block.closed
+    assert block.later < 100
 
 
 def test_homes():
@@ -203,8 +263,6 @@ def test_homes():
 
 @pytest.mark.parametrize("reason", ["ENOMEM", "ENOSPC"])
 def test_the_kernel_refuses_what_seemed_free(monkeypatch, reason):
-    import errno
-
     def refuse(size, name):
         raise BlockError(getattr(errno, reason), "the kernel's own words")
 
@@ -228,8 +286,6 @@ def test_a_control_group_is_asked_before_the_kernel(monkeypatch):
     ("reason", "remedy"), [("EMFILE", "ulimit -n"), ("ENOSYS", "needs Linux"), ("EPERM", "words")]
 )
 def test_other_refusals_say_what_to_do(monkeypatch, reason, remedy):
-    import errno
-
     def refuse(size, name):
         raise BlockError(getattr(errno, reason), "words")
 
