@@ -1,7 +1,7 @@
 """Filling an arena from a source: prepare, plan, allocate, fill, commit."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from fastcache._core import image as core
 from fastcache._core import threads as pool
-from fastcache.errors import ArgumentError, DecodeError
+from fastcache.errors import ArgumentError
 from fastcache.fill.column import ColumnFill
+from fastcache.fill.failures import decode_error, zero_rows
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.options import FillOptions, select
 from fastcache.fill.plan import ColumnPlan, Plan
@@ -22,9 +23,8 @@ from fastcache.schema import Field, Scalar, Text, structure_to_json
 from fastcache.sources.base import ImageFiles, Items, Layout, Source, Values
 
 INDEX = "_index"
-_SHOWN = 5  # failures spelled out in an error message; all are in its `failed`
 
-Shapes = Mapping[str, npt.NDArray[np.int64]]
+_THREAD_BYTES = 1 << 20  # of a thread itself: its stack, and the C library's heap for it
 
 
 def fill_arena(source: Source, options: FillOptions) -> Arena:
@@ -85,7 +85,7 @@ class _Fill:
         if not bad:
             return
         if self.options.on_error == "raise" or len(bad) == len(self.rows):
-            raise _decode_error([bad[row] for row in sorted(bad)], len(self.rows))
+            raise decode_error([bad[row] for row in sorted(bad)], len(self.rows))
         if self.options.on_error == "fill":
             return  # they keep a row of zeros; recorded at the end, with those that fail later
         self.failed += [(-1, *bad[row]) for row in sorted(bad)]
@@ -104,11 +104,11 @@ class _Fill:
             return shown
         failures = [bad[row] for row in sorted(bad)]
         if self.options.on_error == "raise" or len(bad) == len(self.rows):
-            raise _decode_error(failures, len(self.rows))
+            raise decode_error(failures, len(self.rows))
         for column in self.columns:
             for name in column.layout():
                 if not isinstance(column, ValuesColumn):
-                    _zero(arena, name, sorted(bad))
+                    zero_rows(arena, name, sorted(bad))
         self.failed += [(row, *bad[row]) for row in sorted(bad)]
         return shown if self.options.on_error == "fill" else np.setdiff1d(shown, [*bad])
 
@@ -141,15 +141,21 @@ class _Fill:
                 for name, field in fields.items()
             ),
             arena_bytes=layout.total_bytes,
-            scratch_bytes=max(
-                column.scratch * (column.threads or self.threads) for column in columns
-            ),
+            scratch_bytes=self._scratch(columns),
             threads=self.threads,
             have_bytes=budget.bytes,
             limit=budget.limit,
             unreadable=tuple((name, reason) for _, name, reason in self.failed),
         )
         return layout, plan
+
+    def _scratch(self, columns: Sequence[ColumnFill]) -> int:
+        # Columns are filled one after the other, their tables are there all the time.
+        working = max(
+            (column.scratch + _THREAD_BYTES) * (column.threads or self.threads)
+            for column in columns
+        )
+        return working + sum(column.tables for column in columns)
 
     # -- the whole --------------------------------------------------------------------------
 
@@ -226,22 +232,3 @@ def _row_text(field: Field) -> str:
         return f"{field.kind} {field.dtype}, each its own size"
     size = "x".join(map(str, shape))
     return f"{field.kind} {field.dtype} {size}".rstrip()
-
-
-def _zero(arena: Arena, name: str, rows: Sequence[int]) -> None:
-    column = arena.column(name)
-    for row in rows:
-        if isinstance(column, DenseColumn):
-            column.rows[row] = 0
-        else:
-            column[row][...] = 0
-
-
-def _decode_error(failed: list[tuple[str, str]], count: int) -> DecodeError:
-    told = "\n".join(f"  {path}: {reason}" for path, reason in failed[:_SHOWN])
-    more = f"\n  … and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
-    return DecodeError(
-        f"{len(failed)} of {count} samples cannot be read:\n{told}{more}\n"
-        'Mend or remove them, or pass on_error="skip" (leave them out) or "fill" (zeros).',
-        failed,
-    )

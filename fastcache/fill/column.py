@@ -33,6 +33,8 @@ class ColumnFill(ABC):
         Row shapes of a ragged column; known after `plan`.
     scratch : int
         Bytes that one thread holds while it fills this column.
+    tables : int
+        Bytes that are held beside the arena until the fill ends, whatever the threads.
     failed : dict of int to (str, str)
         Rows that cannot be had: what they are called (a path) and why.
     items : int
@@ -43,6 +45,7 @@ class ColumnFill(ABC):
     field: Field
     shapes: npt.NDArray[np.int64] | None = None
     scratch: int = 0
+    tables: int = 0
     items: int = 0
     threads: int | None = None  # None: as many as the user allows
 

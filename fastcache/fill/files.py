@@ -153,6 +153,7 @@ class FilesColumn(ColumnFill):
             self.shapes = None if same else np.insert(sizes, 2, channels, axis=1)
         self.items = count - len(self.failed)
         self.scratch = self._scratch()
+        self.tables = self._tables()
 
     def _spec(self) -> core.Spec:
         assert self._store is not None
@@ -182,6 +183,15 @@ class FilesColumn(ColumnFill):
         pixels = np.maximum(self._height * self._width, self._store.out_h * self._store.out_w)
         need[in_python] = pillow_step.BYTES_PER_PIXEL * pixels[in_python]
         return int((need + self._info["bytes"]).max(initial=0))
+
+    def _tables(self) -> int:
+        """Bytes of what is known of each file: headers, geometry, slots, the packed paths."""
+        assert self._store is not None
+        known = (self._info, self._status, self._detail, self._height, self._width)
+        planned = (self._store.geometry, self._store.out_h, self._store.out_w)
+        places = 3 * 8 * len(self.paths)  # offsets of paths and slots, row shapes
+        text = sum(len(path) + 1 for path in self.paths)
+        return sum(table.nbytes for table in (*known, *planned)) + places + text
 
     # -- fill -------------------------------------------------------------------------------
 

@@ -18,11 +18,11 @@ from fastcache.transforms import Operation, apply_store, compile_store, store_fo
 _CHUNK_BYTES = 4 << 20  # of a column of values, copied as one step
 
 
-def encode_text(value: object, what: str) -> npt.NDArray[np.uint8]:
-    """Return a string as an array of its UTF-8 bytes."""
+def encode_text(value: object, what: str) -> bytes:
+    """Return a string's UTF-8 bytes."""
     if not isinstance(value, str):
         raise SchemaError(f"{what} is {type(value).__name__}, not a string")
-    return np.frombuffer(value.encode("utf-8", "surrogateescape"), np.uint8)
+    return value.encode("utf-8", "surrogateescape")
 
 
 class ValuesColumn(ColumnFill):
@@ -32,7 +32,7 @@ class ValuesColumn(ColumnFill):
         super().__init__(name)
         self._feed = feed
         self._rows = rows
-        self._texts: list[npt.NDArray[np.uint8]] | None = None
+        self._text: npt.NDArray[np.uint8] | None = None
 
     def keep(self, rows: npt.NDArray[np.int64]) -> None:
         self._rows = self._rows[rows]
@@ -41,23 +41,22 @@ class ValuesColumn(ColumnFill):
         self.field = self._feed.field
         if isinstance(self.field, Text):
             texts = cast("Sequence[str]", self._feed.rows)
-            self._texts = [encode_text(texts[row], self.name) for row in self._rows.tolist()]
-            self.shapes = np.array([[len(text)] for text in self._texts], np.int64).reshape(-1, 1)
+            encoded = [encode_text(texts[row], self.name) for row in self._rows.tolist()]
+            self.shapes = np.fromiter(map(len, encoded), np.int64).reshape(-1, 1)
+            self._text = np.frombuffer(b"".join(encoded), np.uint8)
+            self.tables = self._text.nbytes + self.shapes.nbytes
+        else:
+            row = self.field.row_bytes or 0
+            self.scratch = min(row * len(self._rows), max(row, _CHUNK_BYTES))
 
     def jobs(self, arena: Arena) -> Iterator[FillJob]:
         count = len(self._rows)
-        if self._texts is not None:
-            place = rows_of(arena, self.name)
-            texts = self._texts
-            yield ItemJob(
-                range(count),
-                lambda row: write_row(place(row), texts[row], self.name),
-                _raise,
-                False,
-            )
-            return
         column = arena.column(self.name)
-        assert isinstance(column, DenseColumn)  # texts were the only ragged ones
+        if not isinstance(column, DenseColumn):  # texts, already in the form of the arena
+            text, values = self._text, column.values
+            assert text is not None
+            yield ItemJob([0], lambda _: write_row(values, text, self.name), _raise, counted=False)
+            return
         target = column.rows
         source = cast("npt.NDArray[Any]", self._feed.rows)
         if self._feed.axes is not None:
@@ -199,7 +198,7 @@ class _ItemColumn:
     def convert(self, value: Any, what: str) -> npt.NDArray[Any]:
         """Return what ``read`` gave as the array that the arena keeps."""
         if isinstance(self.field, Text):
-            return encode_text(value, what)
+            return np.frombuffer(encode_text(value, what), np.uint8)
         if isinstance(self.field, Nothing):
             return np.empty(0, np.uint8)
         if not self._feed.pil:
