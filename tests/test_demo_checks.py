@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+pytest.importorskip("torch", reason="the demo trains with torch")
+
 DEMO = Path(__file__).resolve().parents[1] / "examples" / "demo"
 
 
