@@ -61,14 +61,15 @@ def libjpeg() -> tuple[list[str], list[str]]:
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     if output_of([*compiler, "--version"]) is None:
         sys.exit(f"fastcache needs a C11 compiler; {compiler[0]!r} does not run. Set CC.")
-    # The macro tells libjpeg-turbo >= 1.5 from the IJG's libjpeg, which cannot skip rows or crop
-    # columns while decoding.
+    # The macro tells libjpeg-turbo from the IJG's libjpeg, which cannot skip rows or crop columns
+    # while decoding; before 2.1 its rows beside a crop were not exact.
     probe = [*compiler, *shlex.split(os.environ.get("CFLAGS", "") + " " + cflags), "-E", "-"]
     seen = output_of(
         probe, "#include <stdio.h>\n#include <jpeglib.h>\nLIBJPEG_TURBO_VERSION_NUMBER"
     )
-    if seen is None or "LIBJPEG_TURBO_VERSION_NUMBER" in seen:
-        sys.exit(LIBJPEG_MISSING.format(what="jpeglib.h of libjpeg-turbo >= 1.5", looked=probe))
+    version = seen.split()[-1] if seen else ""
+    if not version.isdigit() or int(version) < 2001000:
+        sys.exit(LIBJPEG_MISSING.format(what="jpeglib.h of libjpeg-turbo >= 2.1", looked=probe))
     return shlex.split(cflags), shlex.split(libs)
 
 

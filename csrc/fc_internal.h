@@ -28,7 +28,8 @@ fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *geometry, const fc_imag
                        uint8_t *out, size_t out_stride);
 /* Empty (y0 == y1) when the window lies wholly in the padding. */
 fc_rect fc_sink_need(const fc_sink *sink);
-/* The pushed rows will start at column x0 (<= need.x0) and at row y0 (<= need.y0). */
+/* The pushed rows will start at column x0 (<= need.x0) and at row y0 (<= need.y0).  May be called
+ * again later, to push all rows anew. */
 void fc_sink_begin(fc_sink *sink, int32_t y0, int32_t x0);
 /* Push count rows that follow the last ones.  Every row must be readable for FC_ROW_SLACK bytes
  * beyond its last needed pixel: SIMD loads run over. */
@@ -67,6 +68,10 @@ void fc_jpeg_free(fc_jpeg *jpeg);
 fc_status fc_jpeg_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size, const fc_image_info *info,
                          int channels, const fc_limits *limits, fc_sink *sink, int *detail);
 size_t fc_jpeg_scratch(const fc_image_info *info, int channels);
+/* Whether jpeg_huffman.c may decode in libjpeg's stead, as it does from the start, and whether it
+ * did for the last image.  Results are the same; tests compare them. */
+void fc_jpeg_use_own_entropy(fc_jpeg *jpeg, int own);
+int fc_jpeg_used_own_entropy(const fc_jpeg *jpeg);
 /* libjpeg's text for its message code; a constant string. */
 const char *fc_jpeg_message(int code);
 

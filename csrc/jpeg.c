@@ -5,6 +5,7 @@
  * markers) can leak into a damaged one that lacks its own. */
 #include <stdlib.h>
 
+#include "jpeg_huffman.h"
 #include "jpeg_io.h"
 
 struct fc_jpeg {
@@ -14,6 +15,9 @@ struct fc_jpeg {
   uint8_t *decoded[FC_SINK_ROWS];   /* libjpeg's output */
   uint8_t *converted[FC_SINK_ROWS]; /* the sink's input; the same when no conversion is needed */
   fc_convert_row convert;
+  int own_entropy;  /* wanted */
+  int used_entropy; /* the last image was decoded with it */
+  fc_huffman huffman;
 };
 
 typedef struct target {
@@ -23,7 +27,17 @@ typedef struct target {
 } target;
 
 fc_jpeg *fc_jpeg_new(void) {
-  return calloc(1, sizeof(fc_jpeg));
+  fc_jpeg *jpeg = calloc(1, sizeof *jpeg);
+  if (jpeg) jpeg->own_entropy = 1;
+  return jpeg;
+}
+
+void fc_jpeg_use_own_entropy(fc_jpeg *jpeg, int own) {
+  jpeg->own_entropy = own;
+}
+
+int fc_jpeg_used_own_entropy(const fc_jpeg *jpeg) {
+  return jpeg->used_entropy;
 }
 
 void fc_jpeg_free(fc_jpeg *jpeg) {
@@ -163,7 +177,7 @@ static J_COLOR_SPACE output_colours(int components) {
   return components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
 }
 
-static fc_status decode(fc_jpeg *jpeg, const target *t) {
+static fc_status decode(fc_jpeg *jpeg, const target *t, int own_entropy) {
   j_decompress_ptr cinfo = &jpeg->cinfo;
   fc_rect need = fc_sink_need(t->sink);
   jpeg_read_header(cinfo, TRUE);
@@ -178,6 +192,7 @@ static fc_status decode(fc_jpeg *jpeg, const target *t) {
   cinfo->mem->max_memory_to_use = (long)codec_bytes(t->info);
   jpeg_start_decompress(cinfo);
   if (is_guessed(cinfo)) return FC_NEEDS_PYTHON;
+  jpeg->used_entropy = own_entropy && fc_huffman_attach(&jpeg->huffman, cinfo);
   int32_t x0 = crop_columns(cinfo, need);
   fc_status status = prepare_rows(jpeg, cinfo->output_width, t->info->components, t->channels);
   if (status != FC_OK) return status;
@@ -187,21 +202,30 @@ static fc_status decode(fc_jpeg *jpeg, const target *t) {
   return finish(jpeg);
 }
 
-fc_status fc_jpeg_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size, const fc_image_info *info,
-                         int channels, const fc_limits *limits, fc_sink *sink, int *detail) {
-  const target t = {info, channels, sink};
+static fc_status try_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size, const target *t,
+                            const fc_limits *limits, int own_entropy, int *detail) {
   jpeg->cinfo = (struct jpeg_decompress_struct){0}; /* may be destroyed before it is created */
+  jpeg->used_entropy = 0;
   fc_jpeg_io_errors(&jpeg->io, &jpeg->cinfo);
   fc_status status;
   if (setjmp(jpeg->io.escape) == 0) {
     jpeg_create_decompress(&jpeg->cinfo);
     fc_jpeg_io_attach(&jpeg->io, &jpeg->cinfo, data, size, limits->max_scans);
-    status = decode(jpeg, &t);
+    status = decode(jpeg, t, own_entropy);
     *detail = status == FC_OK ? (int)FC_MIN(jpeg->io.errors.num_warnings, INT32_MAX) : 0;
   } else {
     status = jpeg->io.status;
     *detail = jpeg->io.detail;
   }
   jpeg_destroy_decompress(&jpeg->cinfo);
+  return status;
+}
+
+fc_status fc_jpeg_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size, const fc_image_info *info,
+                         int channels, const fc_limits *limits, fc_sink *sink, int *detail) {
+  const target t = {info, channels, sink};
+  fc_status status = try_decode(jpeg, data, size, &t, limits, jpeg->own_entropy, detail);
+  /* Our entropy decoder gave up: what damaged data mean is for libjpeg to say, from the start. */
+  if (status == FC_PENDING) status = try_decode(jpeg, data, size, &t, limits, 0, detail);
   return status;
 }

@@ -133,6 +133,27 @@ static inline void set_scans(struct jpeg_compress_struct *cinfo, const jpeg_kind
   }
 }
 
+/* Everything that comes before the pixels or coefficients; scans: room that lasts until the end. */
+static inline void start_jpeg(struct jpeg_compress_struct *cinfo, const jpeg_kind *kind, int height,
+                              int width, int quality, jpeg_scan_info *scans) {
+  cinfo->image_width = (JDIMENSION)width;
+  cinfo->image_height = (JDIMENSION)height;
+  cinfo->input_components = kind->components;
+  cinfo->in_color_space = kind->components == 1   ? JCS_GRAYSCALE
+                          : kind->components == 3 ? JCS_RGB
+                                                  : JCS_CMYK;
+  jpeg_set_defaults(cinfo);
+  jpeg_set_colorspace(cinfo, kind->coded);
+  jpeg_set_quality(cinfo, quality, TRUE);
+  for (int c = 0; c < kind->components; c++) {
+    cinfo->comp_info[c].h_samp_factor = kind->h[c] ? kind->h[c] : 1;
+    cinfo->comp_info[c].v_samp_factor = kind->v[c] ? kind->v[c] : 1;
+  }
+  cinfo->restart_interval = (unsigned)kind->restart;
+  cinfo->arith_code = kind->arithmetic ? TRUE : FALSE;
+  set_scans(cinfo, kind, scans);
+}
+
 /* The caller frees .data. */
 static inline jpeg_file make_jpeg(const jpeg_kind *kind, int height, int width, int quality) {
   struct jpeg_compress_struct cinfo = {0};
@@ -142,22 +163,7 @@ static inline jpeg_file make_jpeg(const jpeg_kind *kind, int height, int width, 
   cinfo.err = jpeg_std_error(&errors);
   jpeg_create_compress(&cinfo);
   jpeg_mem_dest(&cinfo, &file.data, &file.size);
-  cinfo.image_width = (JDIMENSION)width;
-  cinfo.image_height = (JDIMENSION)height;
-  cinfo.input_components = kind->components;
-  cinfo.in_color_space = kind->components == 1   ? JCS_GRAYSCALE
-                         : kind->components == 3 ? JCS_RGB
-                                                 : JCS_CMYK;
-  jpeg_set_defaults(&cinfo);
-  jpeg_set_colorspace(&cinfo, kind->coded);
-  jpeg_set_quality(&cinfo, quality, TRUE);
-  for (int c = 0; c < kind->components; c++) {
-    cinfo.comp_info[c].h_samp_factor = kind->h[c] ? kind->h[c] : 1;
-    cinfo.comp_info[c].v_samp_factor = kind->v[c] ? kind->v[c] : 1;
-  }
-  cinfo.restart_interval = (unsigned)kind->restart;
-  cinfo.arith_code = kind->arithmetic ? TRUE : FALSE;
-  set_scans(&cinfo, kind, scans);
+  start_jpeg(&cinfo, kind, height, width, quality, scans);
   jpeg_start_compress(&cinfo, TRUE);
   uint8_t *row = check_alloc((size_t)width * 4);
   for (int y = 0; y < height; y++) {
