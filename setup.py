@@ -62,7 +62,7 @@ def libjpeg() -> tuple[list[str], list[str]]:
     if output_of([*compiler, "--version"]) is None:
         sys.exit(f"fastcache needs a C11 compiler; {compiler[0]!r} does not run. Set CC.")
     # The macro tells libjpeg-turbo from the IJG's libjpeg, which cannot skip rows or crop columns
-    # while decoding; before 2.1 its rows beside a crop were not exact.
+    # while decoding; csrc/jpeg_io.h says which version is the oldest that is tested.
     probe = [*compiler, *shlex.split(os.environ.get("CFLAGS", "") + " " + cflags), "-E", "-"]
     seen = output_of(
         probe, "#include <stdio.h>\n#include <jpeglib.h>\nLIBJPEG_TURBO_VERSION_NUMBER"
