@@ -7,17 +7,17 @@ REPEAT = 10  # 500 headers alone are a few milliseconds
 
 
 def prepare(settings: Settings) -> Round:
-    from fastcache._core import image
+    from fastcache._core import image, jobs
 
     read_all(settings.paths)
     paths = settings.paths * REPEAT
     count = len(paths)
 
     def probe() -> np.ndarray:
-        packed = image.Paths(paths, np.empty(count, np.int64))
+        packed = jobs.Paths(paths, np.empty(count, np.int64))
         info = np.zeros(count * image.INFO_BYTES, np.uint8)
         status, detail = np.full((2, count), image.PENDING, np.int32)
-        image.ProbeJob(packed, info, status.view(np.uint8), detail.view(np.uint8)).run()
+        jobs.ProbeJob(packed, info, status.view(np.uint8), detail.view(np.uint8)).run()
         return status
 
     def one_round() -> Result:
