@@ -31,7 +31,7 @@ def csv(tmp_path):
         (["3", " 1", "+2"], [3, 1, 2]),
         (["3", "1.5", "1e1"], [3.0, 1.5, 10.0]),
         (["3", "x", "2"], [1, 2, 0]),
-        (["9" * 19, "1", "2"], [1e19, 1.0, 2.0]),
+        (["9" * 19, "1", "2"], [2, 0, 1]),  # too long for exact numbers: names
     ],
 )
 def test_csv_columns_are_integers_floats_or_names(csv, values, expected):

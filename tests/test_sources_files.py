@@ -191,3 +191,26 @@ def test_bad_classes_are_refused(labels, classes, match):
 def test_files_travel():
     source = pickle.loads(pickle.dumps(Files(PATHS, ["x", "y", "x"])))
     assert (source.paths, source.classes) == (PATHS, ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["1_1", "11"], ["nan", "1"], ["inf", "2"], ["1" * 22, "1" * 21 + "2"], ["\u0661", "1"]],
+    ids=str,
+)
+def test_csv_values_that_only_python_reads_as_numbers_are_names(tmp_path, names):
+    """Two names never become one number."""
+    table = tmp_path / "t.csv"
+    table.write_text("path,label\n" + "".join(f"{k}.jpg,{n}\n" for k, n in enumerate(names)))
+    source = Files.from_csv(str(table))
+    assert source.classes == sorted(names)
+    with pytest.raises(ArgumentError, match="no number"):
+        Files.from_csv(str(table), label=["label"])
+
+
+def test_csv_numbers_are_numbers(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("path,a,b\nx.jpg,-3,.5\ny.jpg,+12,1e-3\nz.jpg,007,2.\n")
+    labels = {n: Files.from_csv(str(table), label=n).layout().feeds["label"].rows for n in "ab"}
+    assert labels["a"].tolist() == [-3, 12, 7]
+    assert labels["b"].tolist() == [0.5, 0.001, 2.0]

@@ -10,6 +10,8 @@ PENDING: int
 OK: int
 NEEDS_PYTHON: int
 CHANGED: int
+E_IO: int
+E_NOMEM: int
 IN_C: int
 INFO_BYTES: int
 GEOMETRY_BYTES: int

@@ -73,8 +73,11 @@ class _Pool:
         self._executor: ThreadPoolExecutor | None = None
         self._size = 0
 
-    def submit(self, function: Callable[[], _T], copies: int) -> list[Future[_T]]:
-        """Start `function` on `copies` threads."""
+    def submit(
+        self, function: Callable[[], _T], copies: int, at_least: int = 1
+    ) -> list[Future[_T]]:
+        """Start `function` on `copies` threads, or on the `at_least` that the system can start."""
+        futures: list[Future[_T]] = []
         with self._lock:
             if self._executor is None or self._size < copies:
                 outgrown = self._executor
@@ -82,7 +85,12 @@ class _Pool:
                 self._size = copies
                 if outgrown is not None:
                     outgrown.shutdown(wait=False)  # what it has begun it finishes
-            return [self._executor.submit(function) for _ in range(copies)]
+            try:
+                futures.extend(self._executor.submit(function) for _ in range(copies))
+            except RuntimeError:  # no thread can be started, or the interpreter is ending
+                if len(futures) < at_least:
+                    raise
+        return futures
 
     def forget(self) -> None:
         """Start anew: called in a forked child, where the threads are gone."""
@@ -100,15 +108,19 @@ def start(function: Callable[[], _T], threads: int) -> list[Future[_T]]:
 
 
 def run(function: Callable[[], object], threads: int) -> None:
-    """Run `function` on `threads` threads, the calling one among them, and wait for all.
+    """Run `function` on up to `threads` threads, the calling one among them, and wait for all.
+
+    `function` must do all the work on whichever threads it gets: helpers that have not started by
+    the time that the caller is done are called off. So nobody waits for a pool that others keep
+    busy, or for threads that can no longer be started (at the interpreter's exit, say).
 
     The first exception is raised once all have ended.
     """
-    helpers = _pool.submit(function, threads - 1) if threads > 1 else []
+    helpers = _pool.submit(function, threads - 1, at_least=0) if threads > 1 else []
     try:
         function()
     finally:
-        errors = [helper.exception() for helper in helpers]
+        errors = [helper.exception() for helper in helpers if not helper.cancel()]
     for error in errors:
         if error is not None:
             raise error

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from fastcache._core import image as core
 from fastcache._core import threads as pool
-from fastcache.errors import ArgumentError
+from fastcache.errors import ArgumentError, SchemaError
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.failures import decode_error, zero_rows
 from fastcache.fill.files import FilesColumn
+from fastcache.fill.job import ItemJob
 from fastcache.fill.options import FillOptions, select
 from fastcache.fill.plan import ColumnPlan, Plan
 from fastcache.fill.progress import Meter
@@ -23,6 +24,7 @@ from fastcache.schema import Field, Scalar, Text, structure_to_json
 from fastcache.sources.base import ImageFiles, Items, Layout, Source, Values
 
 INDEX = "_index"
+PATH = "_path."
 
 _THREAD_BYTES = 1 << 20  # of a thread itself: its stack, and the C library's heap for it
 
@@ -56,6 +58,9 @@ class _Fill:
 
     def _columns(self, source: Source) -> list[ColumnFill]:
         feeds = self.source_layout.feeds
+        for name in feeds:
+            if name == INDEX or name.startswith(PATH):
+                raise SchemaError(f"column {name!r}: that name is the arena's own; rename the key")
         columns: list[ColumnFill] = []
         for name, feed in feeds.items():
             if isinstance(feed, ImageFiles):
@@ -118,7 +123,7 @@ class _Fill:
         """Return the columns that the dataset keeps for itself: paths, and the order of rows."""
         count = np.arange(len(self.rows))
         paths = [
-            ValuesColumn(f"_path.{name}", Values(column.paths, Text()), count)
+            ValuesColumn(PATH + name, Values(column.paths, Text()), count)
             for name, column in self._files(self.columns).items()
         ]
         index = Values(count.astype(np.int64), Scalar("int64"))
@@ -187,8 +192,11 @@ class _Fill:
         with Meter(self.options.progress, sum(column.items for column in columns)) as meter:
             for column in columns:
                 for job in column.jobs(arena):
-                    running = pool.start(job.run, column.threads or self.threads)
-                    meter.watch(job, running, self.options.on_error == "raise")
+                    stop = self.options.on_error == "raise"
+                    if column.on_caller and isinstance(job, ItemJob):
+                        meter.drive(job, stop)
+                    else:
+                        meter.watch(job, column.threads or self.threads, stop)
 
     def _catalog(self, plan: Plan, shown: int, seconds: tuple[float, float]) -> dict[str, object]:
         fields = {n: f for c in self.columns for n, (f, _) in c.layout().items()}
@@ -218,7 +226,7 @@ class _Fill:
             "attributes": dict(self.source_layout.attributes),
             "count": len(self.rows),
             "visible": shown,
-            "paths": {name: f"_path.{name}" for name in self._files(self.columns)},
+            "paths": {name: PATH + name for name in self._files(self.columns)},
             "color": self.options.color or ("RGB" if self._files(self.columns) else None),
             "exif": self.options.exif,
             "plan": plan.to_json(),

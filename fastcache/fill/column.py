@@ -1,24 +1,16 @@
-"""One column on its way into the arena, and the loop for work that is done in Python."""
+"""One column on its way into the arena."""
 
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import SchemaError
-from fastcache.fill.progress import Stoppable
+from fastcache.fill.job import Job
 from fastcache.memory.arena import Arena, DenseColumn
 from fastcache.schema import Field
-
-
-class FillJob(Stoppable, Protocol):
-    """A job as `Meter.watch` and the thread pool take it."""
-
-    def run(self) -> None:
-        """Work until no item is left; entered by several threads."""
 
 
 class ColumnFill(ABC):
@@ -48,6 +40,7 @@ class ColumnFill(ABC):
     tables: int = 0
     items: int = 0
     threads: int | None = None  # None: as many as the user allows
+    on_caller: bool = False  # run its jobs on the thread that asked for the fill
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -62,7 +55,7 @@ class ColumnFill(ABC):
         """Decide field and row shapes."""
 
     @abstractmethod
-    def jobs(self, arena: Arena) -> Iterator[FillJob]:
+    def jobs(self, arena: Arena) -> Iterator[Job]:
         """Yield the jobs that fill the column, one after the other."""
 
     def layout(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
@@ -72,70 +65,6 @@ class ColumnFill(ABC):
     @abstractmethod
     def facts(self) -> dict[str, object]:
         """Return what the report says of this column."""
-
-
-class ItemJob:
-    """Items that Python does: the same protocol as a job of the C core.
-
-    Parameters
-    ----------
-    rows : sequence of int
-        The items.
-    work : callable
-        ``work(row)`` does one and returns the bytes written.
-    failed : callable
-        ``failed(row, error)`` records an item that raised; what it raises ends the job.
-    counted : bool
-        Whether items are samples, which progress counts, or only chunks of bytes.
-    """
-
-    def __init__(
-        self,
-        rows: Sequence[int],
-        work: Callable[[int], int],
-        failed: Callable[[int, Exception], None],
-        counted: bool = True,
-    ) -> None:
-        self._rows = iter(rows)
-        self._work = work
-        self._failed = failed
-        self._counted = counted
-        self._lock = threading.Lock()
-        self._cancelled = False
-        self._progress = (0, 0, 0)
-
-    def cancel(self) -> None:
-        """Start no further item."""
-        self._cancelled = True
-
-    def progress(self) -> tuple[int, int, int]:
-        """Return (items done, failed, bytes written)."""
-        return self._progress
-
-    def _take(self) -> int | None:
-        with self._lock:
-            return None if self._cancelled else next(self._rows, None)
-
-    def _count(self, failed: int, size: int) -> None:
-        with self._lock:
-            a, b, c = self._progress
-            self._progress = (a + self._counted, b + failed, c + size)
-
-    def run(self) -> None:
-        """Work until no item is left; enter from as many threads as wanted."""
-        while (row := self._take()) is not None:
-            try:
-                size = self._work(row)
-            except Exception as error:  # noqa: BLE001, PERF203 - any decoder's or Dataset's: recorded
-                self._failed(row, error)
-                self._count(1, 0)
-            else:
-                self._count(0, size)
-
-
-def reason_of(error: BaseException) -> str:
-    """Return an exception as a report states it."""
-    return f"{type(error).__name__}: {error}"
 
 
 def rows_of(arena: Arena, name: str) -> Callable[[int], npt.NDArray[Any]]:

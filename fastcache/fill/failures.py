@@ -1,11 +1,42 @@
 """What becomes of samples that cannot be had."""
 
+import errno
 from collections.abc import Sequence
 
-from fastcache.errors import DecodeError
+import numpy as np
+import numpy.typing as npt
+
+from fastcache._core import image as core
+from fastcache.errors import BlockError, DecodeError
 from fastcache.memory.arena import Arena, DenseColumn
 
 _SHOWN = 5  # failures spelled out in the message; all are in the error's `failed`
+
+
+# The system's shortages, which say nothing about a sample.
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an exception means that the system is short of something, not that data are bad."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno in _SHORTAGES
+    )
+
+
+def check_shortage(status: npt.NDArray[np.int32], detail: npt.NDArray[np.int32]) -> None:
+    """Raise BlockError if C ran out of descriptors or memory for some item."""
+    short = (status == core.E_NOMEM) | ((status == core.E_IO) & np.isin(detail, _SHORTAGES))
+    if not short.any():
+        return
+    row = int(short.argmax())
+    number = errno.ENOMEM if status[row] == core.E_NOMEM else int(detail[row])
+    what = core.describe(int(status[row]), int(detail[row]))
+    raise BlockError(
+        number,
+        f"{int(short.sum())} files could not be read for want of resources ({what}); nothing is "
+        "known against them. Close files or raise ulimit -n, use fewer threads=, or free memory",
+    )
 
 
 def zero_rows(arena: Arena, name: str, rows: Sequence[int]) -> None:

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as PILImage
 
 from fastcache._core import image as core
-from fastcache._core import jobs
 from fastcache._core import threads as pool
+from fastcache._core.jobs import FillJob, Paths, ProbeJob
 from fastcache.fill import pillow_step
-from fastcache.fill.column import ColumnFill, FillJob, ItemJob, reason_of, rows_of, write_row
+from fastcache.fill.column import ColumnFill, rows_of, write_row
+from fastcache.fill.failures import check_shortage
+from fastcache.fill.job import ItemJob, Job, reason_of
 from fastcache.fill.options import CHANNELS, FillOptions
+from fastcache.fill.progress import finish
 from fastcache.memory.arena import Arena
 from fastcache.schema import Image, Mask
 from fastcache.transforms import StorePlan, compile_store, store_for_masks
@@ -27,12 +29,6 @@ INFO_DTYPE = np.dtype(
         )
     ]
 )  # fmt: skip
-
-
-def pixel_limit() -> int:
-    """Return the number of pixels beyond which an image is refused: Pillow's, in force now."""
-    level = PILImage.MAX_IMAGE_PIXELS
-    return np.iinfo(np.int64).max if level is None else 2 * level
 
 
 class FilesColumn(ColumnFill):
@@ -67,19 +63,20 @@ class FilesColumn(ColumnFill):
 
     # -- probe ------------------------------------------------------------------------------
 
-    def _packed_paths(self) -> jobs.Paths:
-        return jobs.Paths(self.paths, np.empty(len(self.paths), np.int64))
+    def _packed_paths(self) -> Paths:
+        return Paths(self.paths, np.empty(len(self.paths), np.int64))
 
     def _probe(self) -> None:
-        job = jobs.ProbeJob(
-            self._packed_paths(),
-            self._info.view(np.uint8),
-            self._status.view(np.uint8),
-            self._detail.view(np.uint8),
-            pixel_limit(),
-        )
-        pool.run(job.run, self._threads)
         info, status = self._info, self._status
+        job = ProbeJob(
+            self._packed_paths(),
+            info.view(np.uint8),
+            status.view(np.uint8),
+            self._detail.view(np.uint8),
+            pillow_step.pixel_limit(),
+        )
+        finish(job, self._threads)
+        check_shortage(status, self._detail)
         turned = (info["orientation"] >= 5) & (self._options.exif == "apply")
         self._height[:] = np.where(turned, info["width"], info["height"])
         self._width[:] = np.where(turned, info["height"], info["width"])
@@ -96,7 +93,7 @@ class FilesColumn(ColumnFill):
         status[known] = core.PENDING
         status[(known & ~in_c) | ask] = core.NEEDS_PYTHON
         asked = ItemJob(np.flatnonzero(ask).tolist(), self._probe_in_python, self._record)
-        pool.run(asked.run, self._threads)
+        finish(asked, self._threads)
         if self._mask:
             self._probe_masks()
 
@@ -112,7 +109,7 @@ class FilesColumn(ColumnFill):
             kinds[row] = pillow_step.mask_dtype(self.paths[row])
             return 0
 
-        pool.run(ItemJob(good, ask, self._record).run, self._threads)
+        finish(ItemJob(good, ask, self._record), self._threads)
         self._mask_dtype = str(np.result_type("uint8", *set(kinds.values())))
 
     def _fail(self, row: int, reason: str) -> None:
@@ -162,7 +159,7 @@ class FilesColumn(ColumnFill):
             filter=self._store.filter,
             apply_orientation=self._options.exif == "apply",
             fill=self._store.fill,
-            max_pixels=pixel_limit(),
+            max_pixels=pillow_step.pixel_limit(),
         )
 
     def _scratch(self) -> int:
@@ -195,7 +192,7 @@ class FilesColumn(ColumnFill):
 
     # -- fill -------------------------------------------------------------------------------
 
-    def jobs(self, arena: Arena) -> Iterator[FillJob]:
+    def jobs(self, arena: Arena) -> Iterator[Job]:
         if (self._status == core.PENDING).any():
             yield from self._c_job(arena)
         rows = np.flatnonzero(self._status == core.NEEDS_PYTHON).tolist()
@@ -216,10 +213,10 @@ class FilesColumn(ColumnFill):
 
             yield ItemJob(rows, work, self._record)
 
-    def _c_job(self, arena: Arena) -> Iterator[FillJob]:
+    def _c_job(self, arena: Arena) -> Iterator[Job]:
         assert self._store is not None
         mine = self._status == core.PENDING
-        job = jobs.FillJob(
+        job = FillJob(
             self._packed_paths(),
             self._spec(),
             self._store.geometry.view(np.uint8),
@@ -229,6 +226,7 @@ class FilesColumn(ColumnFill):
             self._detail.view(np.uint8),
         )
         yield job
+        check_shortage(self._status, self._detail)
         self._warnings += int(self._detail[mine & (self._status == core.OK)].sum())
         for row in np.flatnonzero(mine).tolist():
             status = int(self._status[row])

@@ -25,6 +25,15 @@ FORMATS: tuple[str, ...] = (
 # orientation are alive together at worst, then one more array is made of the result.
 BYTES_PER_PIXEL = 16
 
+_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # tags of TIFF and EXIF
+_LYING = (5, 6, 7, 8)  # orientations that exchange height and width
+
+
+def pixel_limit() -> int:
+    """Return the number of pixels beyond which an image is refused: Pillow's, in force now."""
+    level = Image.MAX_IMAGE_PIXELS
+    return np.iinfo(np.int64).max if level is None else 2 * level
+
 
 def _known_formats() -> list[str]:
     Image.init()
@@ -40,7 +49,14 @@ def probe(path: str, exif: str) -> tuple[int, int]:
     """Return (height, width) as the header states them, after orientation when it is applied."""
     with open_image(path) as image:
         width, height = image.size
-        turned = exif == "apply" and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        if image.format == "TIFF":
+            # Pillow turns these itself, whatever is asked for; some versions say so when they open
+            # the file, others when they load it.
+            tags = image.tag_v2  # type: ignore[attr-defined]
+            width, height = tags[_WIDTH], tags[_HEIGHT]
+            turned = tags.get(_ORIENTATION, 1) in _LYING
+        else:
+            turned = exif == "apply" and image.getexif().get(_ORIENTATION, 1) in _LYING
     return (width, height) if turned else (height, width)
 
 

@@ -3,12 +3,15 @@
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from tqdm.auto import tqdm
+
+from fastcache._core import threads as pool
+from fastcache.fill.job import ItemJob, Job
 
 _PERIOD = 0.1  # seconds between two looks at the counters
 
@@ -37,16 +40,6 @@ class Progress:
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], object]
-
-
-class Stoppable(Protocol):
-    """A job that threads are in."""
-
-    def cancel(self) -> None:
-        """Start no further item."""
-
-    def progress(self) -> tuple[int, int, int]:
-        """Return (items done, failed, bytes written)."""
 
 
 def _in_notebook() -> bool:
@@ -90,28 +83,52 @@ class Meter:
             self._bar.set_postfix_str(f"{size / 1e9:.2f} GB" + f", {failed} failed" * bool(failed))
             self._bar.update(done - self._bar.n)
 
-    def watch(
-        self, job: Stoppable, threads: list[Future[None]], stop_at_failure: bool = False
-    ) -> None:
-        """Wait for a job's threads, showing its progress.
+    def _look(self, job: Job, stop_at_failure: bool) -> tuple[int, int, int]:
+        done, failed, size = (a + b for a, b in zip(self._past, job.progress(), strict=True))
+        if stop_at_failure and failed:
+            job.cancel()
+        self._show(done, failed, size)
+        return done, failed, size
+
+    def watch(self, job: Job, threads: int, stop_at_failure: bool = False) -> None:
+        """Run a job on threads of the pool, showing its progress.
 
         The calling thread stays out of C, so that Ctrl-C and a callback's exception are acted on
         at once: they cancel the job, wait for the items under way, and go on upwards.
         """
+        futures = pool.start(job.run, threads)
         try:
-            running = set(threads)
+            running = set(futures)
             while running:
                 finished, running = wait(running, timeout=_PERIOD)
-                done, failed, size = (
-                    a + b for a, b in zip(self._past, job.progress(), strict=True)
-                )
-                if stop_at_failure and failed:
-                    job.cancel()
-                self._show(done, failed, size)
+                state = self._look(job, stop_at_failure)
                 for future in finished:
                     future.result()
         except BaseException:
             job.cancel()
-            wait(threads)
+            wait(futures)
             raise
-        self._past = (done, failed, size)
+        self._past = state
+
+    def drive(self, job: ItemJob, stop_at_failure: bool = False) -> None:
+        """Run a job on the calling thread, showing its progress between items.
+
+        For a Dataset that may not be read in parallel: what it has bound to its thread (database
+        connections, torch's grad and autocast modes, context variables) stays in force.
+        """
+        shown = time.monotonic()
+
+        def after() -> None:
+            nonlocal shown
+            failed = job.progress()[1]
+            if time.monotonic() - shown >= _PERIOD or (stop_at_failure and failed):
+                self._look(job, stop_at_failure)
+                shown = time.monotonic()
+
+        job.run(after)
+        self._past = self._look(job, stop_at_failure)
+
+
+def finish(job: Job, threads: int) -> None:
+    """Run a job on threads of the pool and wait, ready to be interrupted; nothing is shown."""
+    Meter(False, 0).watch(job, threads)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import NotFrozenError, SchemaError
-from fastcache.fill.column import ColumnFill, FillJob, ItemJob, reason_of, rows_of, write_row
+from fastcache.fill.column import ColumnFill, rows_of, write_row
+from fastcache.fill.job import ItemJob, Job, reason_of
 from fastcache.fill.options import FillOptions
 from fastcache.fill.pillow_step import image_array, mask_array
 from fastcache.memory.arena import Arena, DenseColumn
@@ -49,7 +50,7 @@ class ValuesColumn(ColumnFill):
             row = self.field.row_bytes or 0
             self.scratch = min(row * len(self._rows), max(row, _CHUNK_BYTES))
 
-    def jobs(self, arena: Arena) -> Iterator[FillJob]:
+    def jobs(self, arena: Arena) -> Iterator[Job]:
         count = len(self._rows)
         column = arena.column(self.name)
         if not isinstance(column, DenseColumn):  # texts, already in the form of the arena
@@ -98,7 +99,7 @@ class ItemsColumns(ColumnFill):
             name: _ItemColumn(name, feed, rows, options) for name, feed in feeds.items()
         }
         if not source.parallel:
-            self.threads = 1
+            self.threads, self.on_caller = 1, True
 
     def keep(self, rows: npt.NDArray[np.int64]) -> None:
         self._rows = self._rows[rows]
@@ -115,7 +116,7 @@ class ItemsColumns(ColumnFill):
     def layout(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
         return {name: (column.field, column.shapes) for name, column in self.columns.items()}
 
-    def jobs(self, arena: Arena) -> Iterator[FillJob]:
+    def jobs(self, arena: Arena) -> Iterator[Job]:
         places = {name: rows_of(arena, name) for name in self.columns}
 
         def work(row: int) -> int:

@@ -117,8 +117,7 @@ class ArenaBatch(list[Any]):
 
     def _sample(self, k: int) -> Any:
         columns, picks = self._columns, self._picks
-        sample = rebuild(self.structure, lambda name: picks[name](columns[name], k))
-        return _KINDS[type(sample)](sample)
+        return rebuild(self.structure, lambda name: picks[name](columns[name], k))
 
     def _fill(self) -> None:
         """Turn into an ordinary list."""
@@ -126,15 +125,19 @@ class ArenaBatch(list[Any]):
             return
         self._filled = True
         for k in range(list.__len__(self)):
-            sample = self._first if k == 0 and self._first is not None else self._sample(k)
-            list.__setitem__(self, k, sample)
+            list.__setitem__(self, k, self._sample(k))
+        first = self._first
+        if first is not None:  # somebody holds it; a tuple can be exchanged for a plain one
+            list.__setitem__(self, 0, tuple(first) if isinstance(first, tuple) else first)
 
     def __getitem__(self, index: Any) -> Any:
         # torch's collate looks at the first sample's type before it calls us: that one look must
-        # not make all the others.
+        # not make all the others.  Only there the type is ours; whoever goes through the samples
+        # gets plain ones, since code that looks for exactly tuple or dict passes over subclasses.
         if type(index) is int and index == 0 and not self._filled and len(self):
             if self._first is None:
-                self._first = self._sample(0)
+                sample = self._sample(0)
+                self._first = _KINDS[type(sample)](sample)
                 self._handed_out = list(_leaves(self._first))
             return self._first
         self._fill()

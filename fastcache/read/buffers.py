@@ -33,9 +33,9 @@ def new_bytes(size: int) -> torch.Tensor:
     """
     if get_worker_info() is not None and size:
         storage = torch.UntypedStorage._new_shared(size)  # type: ignore[no-untyped-call]
-        return torch.empty(0, dtype=torch.uint8).set_(storage, 0, (size,), (1,))
+        return torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage, 0, (size,), (1,))
     if size < _LEASE_FROM:
-        return torch.empty(size, dtype=torch.uint8)
+        return torch.empty(size, dtype=torch.uint8, device="cpu")
     return torch.frombuffer(POOL.lease(size), dtype=torch.uint8)
 
 

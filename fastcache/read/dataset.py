@@ -101,7 +101,8 @@ class ArenaDataset(ArenaView):
     Batches hold images of one size as (B, C, H, W) in channels_last memory order, images and
     arrays of different sizes as lists of B tensors, numbers as int64, float64 or bool tensors of
     shape (B,), strings and None as lists: see :func:`fastcache.collate`. A batch is fresh memory;
-    changing it changes nothing else.
+    changing it changes nothing else. Samples that are one bare tensor each (files without labels)
+    and differ in size need ``collate_fn=fastcache.collate``: torch's own only stacks these.
 
     With `transform` or `target_transform`, batches are made sample by sample, and collated as
     torch does.

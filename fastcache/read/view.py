@@ -198,7 +198,11 @@ class ArenaView(FolderFace, Dataset[Any]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except BufferError:
+            if error is None:  # the error that is under way counts more
+                raise
 
     def __getstate__(self) -> dict[str, Any]:
         self._follow_samples()

@@ -54,7 +54,10 @@ class Arrays(Source):
             raise ArgumentError(f"x has shape {self._x.shape}; its first axis must count samples")
         self._layout = _image_layout(self._x, layout)
         labels = load_npy(path_of(y, "y"), "y") if isinstance(y, str | os.PathLike) else y
-        self._y = None if labels is None else label_column(labels, len(self._x))[0]
+        self._y: Values | None = None
+        self._classes: list[str] | None = None
+        if labels is not None:
+            self._y, self._classes = label_column(labels, len(self._x))
 
     def __len__(self) -> int:
         return len(self._x)
@@ -74,7 +77,8 @@ class Arrays(Source):
         feeds: dict[str, Feed] = {name: column}
         if self._y is None:
             return Layout(name, feeds)
-        return Layout((name, "label"), {**feeds, "label": self._y})
+        attributes = {"classes": self._classes} if self._classes else {}
+        return Layout((name, "label"), {**feeds, "label": self._y}, attributes)
 
 
 def _array(x: Any, what: str) -> npt.NDArray[Any]:

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from fastcache.errors import ArgumentError, SourceNotFoundError
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)  # up to 18 digits always fit in int64
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_EXACT_DIGITS = 18  # always fit in int64; longer ones are names of something, not amounts
 
 
 class Table:
@@ -70,7 +72,7 @@ class Table:
             values = self.text(column)
             numbers = _numbers(values)
             if numbers is None:
-                k = next(k for k, value in enumerate(values) if not _reads_as(float, value))
+                k = next(k for k, value in enumerate(values) if not _is_number(value))
                 raise ArgumentError(
                     f"{self._path!r}, line {self._rows[k][0]}: column {column!r} is "
                     f"{values[k]!r}, no number; several label columns must hold numbers"
@@ -79,18 +81,16 @@ class Table:
         return np.stack(parsed, axis=1)
 
 
-def _reads_as(kind: Callable[[str], object], value: str) -> bool:
-    try:
-        kind(value)
-    except ValueError:
-        return False
-    return True
+def _is_number(value: str) -> bool:
+    """Whether a text is meant as a number: not what Python reads too, as 1_1, nan or infinity."""
+    if _INTEGER.fullmatch(value):
+        return len(value.lstrip("+-")) <= _EXACT_DIGITS
+    return _NUMBER.fullmatch(value) is not None
 
 
 def _numbers(values: list[str]) -> npt.NDArray[np.generic] | None:
     """Return int64 if every value is an integer, float64 if every value is a number, or None."""
-    if all(_INTEGER.fullmatch(value) for value in values):
-        return np.array([int(value) for value in values], np.int64)
-    if all(_reads_as(float, value) for value in values):
-        return np.array([float(value) for value in values], np.float64)
-    return None
+    if not all(map(_is_number, values)):
+        return None
+    kind = int if all(map(_INTEGER.fullmatch, values)) else float
+    return np.array([kind(value) for value in values], np.int64 if kind is int else np.float64)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from fastcache import transforms as T
-from fastcache.errors import DecodeError, SourceNotFoundError
+from fastcache.errors import BlockError, DecodeError, SourceNotFoundError
 from fastcache.fill.build import fill_arena
 from fastcache.fill.options import FillOptions
 from fastcache.sources import ClassFolder, Files
@@ -182,7 +182,7 @@ def test_an_unreadable_file_is_reported(tmp_path):
 
 
 def test_too_few_descriptors_are_an_error_and_not_a_crash(class_folder):
-    """A10: with no descriptor left every file fails with the system's reason."""
+    """A10: a shortage is an error of its own whatever `on_error` says: the files are sound."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     source = ClassFolder(class_folder)
     taken: list[int] = []
@@ -191,8 +191,9 @@ def test_too_few_descriptors_are_an_error_and_not_a_crash(class_folder):
         with suppress(OSError):
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY))
-        with pytest.raises(DecodeError, match="Too many open files"):
-            filled(source)
+        for on_error in ("raise", "skip", "fill"):
+            with pytest.raises(BlockError, match="Too many open files"):
+                filled(source, on_error=on_error)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for descriptor in taken:

@@ -233,6 +233,17 @@ def test_budget_is_checked_before_anything_is_allocated(class_folder):
     assert filled(ClassFolder(class_folder)).catalog["visible"] == 12
 
 
+@pytest.mark.parametrize("exif", ["ignore", "apply"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_tiffs_are_turned_as_pillow_turns_them(tmp_path, orientation, exif):
+    """F8: Pillow turns TIFFs by itself; sizes planned from their headers agree with it."""
+    info = Image.Exif()
+    info[0x0112] = orientation
+    data = images.encode(images.photo(31, 47), "TIFF", exif=info)
+    arena = filled(Files(write_all(tmp_path, {"a": data})), exif=exif)
+    np.testing.assert_array_equal(row(arena, 0), oracle(data, exif=exif))
+
+
 def test_masks_are_indices_and_follow_the_geometry(tmp_path):
     """E3: a palette mask keeps its indices; resizing takes nearest and invents no class."""
     inputs, targets = tmp_path / "in", tmp_path / "out"

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from fastcache.errors import (
     ClosedError,
     DecodeError,
     NotFrozenError,
+    SchemaError,
     SourceNotFoundError,
 )
 
@@ -285,3 +287,82 @@ def test_rows_tell_where_a_sample_lies(bad_class_folder):
         assert torch.equal(ds[k][0].permute(1, 2, 0), torch.from_numpy(pixels[row].copy()))
     ds.rows[0] = 5
     assert ds.rows[0] == 0
+
+
+class Keyed(Dataset):
+    """A Dataset that returns one dict."""
+
+    def __init__(self, key):
+        self.key = key
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, k):
+        return {self.key: 100.5 - range(3)[k]}
+
+
+@pytest.mark.parametrize("key", ["_index", "_path.image"])
+def test_names_of_the_arenas_own_columns_are_refused(key):
+    with pytest.raises(SchemaError, match=f"{key}.*rename"):
+        fc.ArenaDataset(Keyed(key))
+    assert fc.ArenaDataset(Keyed("index"))[2] == {"index": 98.5}
+
+
+class Bound(Dataset):
+    """Works on one thread only, as a database connection does, and looks at torch's modes."""
+
+    def __init__(self):
+        self.thread = threading.get_ident()
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, k):
+        if threading.get_ident() != self.thread:
+            raise RuntimeError("wrong thread")
+        return range(5)[k], torch.is_grad_enabled()
+
+
+def test_a_dataset_is_read_on_the_thread_that_wraps_it():
+    """A4: and progress is told all the same."""
+    seen = []
+    with torch.no_grad():
+        ds = fc.ArenaDataset(Bound(), threads=3, progress=seen.append)
+    assert [ds[k] for k in range(5)] == [(k, False) for k in range(5)]
+    assert (seen[-1].done, seen[-1].total) == (5, 5)
+
+
+def test_a_dataset_may_be_interrupted_between_samples():
+    class Slow(Bound):
+        def __getitem__(self, k):
+            if k == 3 and reading:
+                raise KeyboardInterrupt
+            return range(5)[k]
+
+    reading = []
+    slow = Slow()
+    source = fc.sources.Wrapped(slow, frozen=True)
+    source.layout()
+    reading.append(1)
+    with pytest.raises(KeyboardInterrupt):
+        fc.ArenaDataset(source)
+
+
+def test_a_view_that_lives_does_not_hide_the_error_under_way(class_folder):
+    """B7: what went wrong inside `with` is what comes out."""
+    kept = []
+
+    def work():
+        with fc.ArenaDataset(class_folder, store=T.Resize((8, 8))) as ds:
+            kept.append(ds.arrays["image"])
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        work()
+
+
+def test_class_names_of_arrays_are_kept():
+    ds = fc.ArenaDataset(fc.sources.Arrays(np.zeros((3, 2)), ["b", "a", "b"]))
+    assert ds.classes == ["a", "b"]
+    assert [label for _, label in ds] == [1, 0, 1]

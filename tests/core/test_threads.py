@@ -1,0 +1,73 @@
+"""The pool of threads: nobody waits for it who could do the work alone."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from fastcache._core import threads
+from fastcache.errors import ArgumentError
+
+
+def test_every_thread_takes_part_and_errors_come_back():
+    barrier = threading.Barrier(3, timeout=20)
+    threads.run(barrier.wait, 3)
+
+    def fail():
+        raise KeyError(threading.current_thread().name)
+
+    with pytest.raises(KeyError):
+        threads.run(fail, 2)
+
+
+def test_a_busy_pool_holds_nobody_up():
+    """A fill in one thread does not keep another from its batches."""
+    release = threading.Event()
+    waiting = threads.start(release.wait, 4)
+    done: list[int] = []
+    threads.run(lambda: done.append(1), 4)
+    assert done == [1]
+    release.set()
+    assert all(future.result(timeout=20) for future in waiting)
+
+
+def test_nested_runs_do_not_wait_for_one_another():
+    def outer() -> None:
+        threads.run(lambda: None, 4)
+
+    for future in threads.start(outer, 4):
+        future.result(timeout=20)
+
+
+def test_work_is_done_when_no_thread_can_be_started(monkeypatch):
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads, "_pool", threads._Pool())
+    monkeypatch.setattr(threads.ThreadPoolExecutor, "submit", refuse)
+    done: list[int] = []
+    threads.run(lambda: done.append(1), 4)
+    assert done == [1]
+    with pytest.raises(RuntimeError, match="new thread"):
+        threads.start(lambda: None, 2)
+
+
+def test_work_is_done_while_the_interpreter_ends():
+    code = (
+        "import atexit\n"
+        "from fastcache._core import threads\n"
+        "threads.run(lambda: None, 3)\n"
+        "atexit.register(threads.run, lambda: print('done'), 3)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[0] == "done"
+    assert not ended.stderr
+
+
+@pytest.mark.parametrize("count", [0, -2, True, 1.5, "2"])
+def test_numbers_of_threads_that_mean_nothing(count):
+    """B3: 0 and nonsense are errors; None and -1 mean every usable core."""
+    with pytest.raises(ArgumentError, match="threads"):
+        threads.resolve_threads(count)
+    assert threads.resolve_threads(None) == threads.resolve_threads(-1) == threads.usable_cores()
