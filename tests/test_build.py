@@ -122,11 +122,14 @@ def test_missing_header_is_told_before_any_compiler_error(tree):
     assert "error:" not in done.stderr
 
 
-def test_another_libjpeg_is_refused(tree, tmp_path):
-    (tmp_path / "jpeglib.h").write_text("/* the IJG's own */\n")
+@pytest.mark.parametrize(
+    "header", ["/* the IJG's own */\n", "#define LIBJPEG_TURBO_VERSION_NUMBER 2000006\n"]
+)
+def test_another_libjpeg_is_refused(tree, tmp_path, header):
+    (tmp_path / "jpeglib.h").write_text(header)
     done = setup(tree, "build_clib", CFLAGS=f"-I{tmp_path}")
     assert done.returncode == 1
-    assert "libjpeg-turbo >= 1.5" in done.stderr
+    assert "libjpeg-turbo >= 2.1" in done.stderr
 
 
 def test_missing_compiler_is_told(tree):
