@@ -64,3 +64,24 @@ def test_each_limit_is_kept(demo, mean, maximum, above):
     demo.checks.PixelDifference(values, 0.05, 2, 100).check()
     with pytest.raises(demo.checks.DifferentError):
         demo.checks.PixelDifference(values, mean, maximum, above).check()
+
+
+def test_both_sides_publish_the_waits_for_batches(demo, folder, capsys):
+    """A9: median and 99th percentile of the wait for a batch stand beside each other.
+
+    How many times faster the arena is, is measured by ``make bench``, not by a test.
+    """
+    training = importlib.import_module("training")
+    measure = importlib.import_module("measure")
+    waits = [k / 1000 for k in range(101)]
+    assert measure.milliseconds(training.Timing(waits=waits)) == pytest.approx(
+        {"batch_p50_ms": 50.0, "batch_p99_ms": 99.0}
+    )
+    options = SimpleNamespace(batch=4, epochs=1, seed=0)
+    paths = sorted(str(path) for path in folder.rglob("*.jpg"))
+    sides = [side(folder, paths, options) for side in (measure.run_disk, measure.run_arena)]
+    for numbers in sides:
+        assert 0 < numbers["batch_p50_ms"] <= numbers["batch_p99_ms"]
+        assert (numbers["samples"], numbers["failed"]) == (8, 1)
+        assert len(numbers["losses"]) == 2
+    assert "failed" in capsys.readouterr().out  # the arena's report
