@@ -241,9 +241,10 @@ typedef struct fc_fill_job {
   const fc_image_spec *spec;
   const fc_geometry *geometry; /* [count] */
   uint8_t *base;
-  const int64_t *slot; /* [count] offset of the sample's first byte from base */
-  int32_t *status;     /* [count] in: FC_PENDING or final; out: final unless cancelled */
-  int32_t *detail;     /* [count] */
+  const int64_t *slot;            /* [count] offset of the sample's first byte from base */
+  int32_t truncated_needs_python; /* hand truncated files on, instead of failing them */
+  int32_t *status;                /* [count] in: FC_PENDING or final; out: final unless cancelled */
+  int32_t *detail;                /* [count] */
 } fc_fill_job;
 
 /* FC_E_NOMEM when the thread's own decoder cannot be made; the items are then left to others. */

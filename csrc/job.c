@@ -49,6 +49,7 @@ fc_status fc_fill_run(fc_fill_job *job) {
     if (job->status[item] != FC_PENDING) continue;
     int detail = 0;
     fc_status status = fill_item(job, item, decoder, &buffer, &detail);
+    if (status == FC_E_TRUNCATED && job->truncated_needs_python) status = FC_NEEDS_PYTHON;
     job->status[item] = (int32_t)status;
     job->detail[item] = detail;
     /* What is handed on to Python is counted there. */

@@ -12,6 +12,7 @@ NEEDS_PYTHON: int
 CHANGED: int
 E_IO: int
 E_NOMEM: int
+E_TRUNCATED: int
 IN_C: int
 INFO_BYTES: int
 GEOMETRY_BYTES: int

@@ -16,6 +16,7 @@ NEEDS_PYTHON = <int> _capi.FC_NEEDS_PYTHON
 CHANGED = <int> _capi.FC_E_CHANGED
 E_IO = <int> _capi.FC_E_IO
 E_NOMEM = <int> _capi.FC_E_NOMEM
+E_TRUNCATED = <int> _capi.FC_E_TRUNCATED
 IN_C = <int> _capi.FC_IMAGE_IN_C
 INFO_BYTES = sizeof(_capi.fc_image_info)
 GEOMETRY_BYTES = sizeof(_capi.fc_geometry)

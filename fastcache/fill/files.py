@@ -20,15 +20,8 @@ from fastcache.memory.arena import Arena
 from fastcache.schema import Image, Mask
 from fastcache.transforms import StorePlan, compile_store, store_for_masks
 
-INFO_DTYPE = np.dtype(
-    [("bytes", "i8")]
-    + [
-        (name, "i4")
-        for name in (
-            "height", "width", "format", "components", "depth", "orientation", "flags", "scans"
-        )
-    ]
-)  # fmt: skip
+_INT32 = ("height", "width", "format", "components", "depth", "orientation", "flags", "scans")
+INFO_DTYPE = np.dtype([("bytes", "i8"), *((name, "i4") for name in _INT32)])  # fc_image_info
 
 
 class FilesColumn(ColumnFill):
@@ -59,6 +52,7 @@ class FilesColumn(ColumnFill):
         self._mask_dtype = "uint8"
         self._store: StorePlan | None = None
         self._warnings = 0
+        self._mends = pillow_step.loads_truncated_images()
         self._probe()
 
     # -- probe ------------------------------------------------------------------------------
@@ -81,6 +75,8 @@ class FilesColumn(ColumnFill):
         self._height[:] = np.where(turned, info["width"], info["height"])
         self._width[:] = np.where(turned, info["height"], info["width"])
 
+        if self._mends:
+            status[status == core.E_TRUNCATED] = core.NEEDS_PYTHON
         known = status == core.OK
         in_c = known & ((info["flags"] & core.IN_C) != 0)
         if self._mask or self._color == "I;16":
@@ -167,7 +163,7 @@ class FilesColumn(ColumnFill):
         assert self._store is not None
         need = np.zeros(len(self.paths), np.int64)
         in_c = self._status == core.PENDING
-        in_python = self._status == core.NEEDS_PYTHON
+        in_python = np.full(len(need), self._mends) | (self._status == core.NEEDS_PYTHON)
         if in_c.any():
             here = np.empty(int(in_c.sum()), np.int64)
             core.scratch_bytes(
@@ -178,7 +174,7 @@ class FilesColumn(ColumnFill):
             )
             need[in_c] = here
         pixels = np.maximum(self._height * self._width, self._store.out_h * self._store.out_w)
-        need[in_python] = pillow_step.BYTES_PER_PIXEL * pixels[in_python]
+        need = np.maximum(need, in_python * pillow_step.BYTES_PER_PIXEL * pixels)
         return int((need + self._info["bytes"]).max(initial=0))
 
     def _tables(self) -> int:
@@ -224,6 +220,7 @@ class FilesColumn(ColumnFill):
             arena.column(self.name).row_offsets(),
             self._status.view(np.uint8),
             self._detail.view(np.uint8),
+            self._mends,
         )
         yield job
         check_shortage(self._status, self._detail)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from fastcache.errors import DecodeError
 from fastcache.transforms import Operation, apply_store
@@ -33,6 +33,11 @@ def pixel_limit() -> int:
     """Return the number of pixels beyond which an image is refused: Pillow's, in force now."""
     level = Image.MAX_IMAGE_PIXELS
     return np.iinfo(np.int64).max if level is None else 2 * level
+
+
+def loads_truncated_images() -> bool:
+    """Whether the user told Pillow to make what it can of truncated files."""
+    return ImageFile.LOAD_TRUNCATED_IMAGES
 
 
 def _known_formats() -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import images
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from fastcache import transforms as T
 from fastcache.errors import BlockError, DecodeError, SourceNotFoundError
@@ -125,6 +125,14 @@ def test_cut_off_files_are_refused_as_pillow_refuses_them(tmp_path, options):
     """A5: truncated at every 1/50th: refused, as by Pillow."""
     data = images.encode(images.photo(101, 97), **options)
     assert assert_agrees_with_pillow(tmp_path, images.truncated(data, 50)) == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=str)
+def test_truncated_files_are_mended_if_pillow_is_told_to(tmp_path, monkeypatch, options):
+    """A5: `ImageFile.LOAD_TRUNCATED_IMAGES` holds here as well."""
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    data = images.encode(images.photo(101, 97), **options)
+    assert assert_agrees_with_pillow(tmp_path, images.truncated(data, 20)) > 10
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:4:4"}], ids=str)
