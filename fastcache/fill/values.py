@@ -9,7 +9,7 @@ import numpy.typing as npt
 from fastcache.errors import NotFrozenError, SchemaError
 from fastcache.fill.column import ColumnFill, rows_of, write_row
 from fastcache.fill.job import ItemJob, Job, reason_of
-from fastcache.fill.options import FillOptions
+from fastcache.fill.options import CHANNELS, FillOptions
 from fastcache.fill.pillow_step import image_array, mask_array
 from fastcache.memory.arena import Arena, DenseColumn
 from fastcache.schema import Field, Image, Mask, Nothing, Ragged, Text
@@ -166,7 +166,7 @@ class _ItemColumn:
         if isinstance(field, Image | Mask) and self._feed.pil:
             channels = field.channels if isinstance(field, Image) else 1
             if isinstance(field, Image) and self._color is not None:
-                channels = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}[self._color]
+                channels = CHANNELS[self._color]
             if self._shapes is not None:
                 heights, widths = self._shapes[:, 0], self._shapes[:, 1]
             else:
