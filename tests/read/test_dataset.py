@@ -366,3 +366,12 @@ def test_class_names_of_arrays_are_kept():
     ds = fc.ArenaDataset(fc.sources.Arrays(np.zeros((3, 2)), ["b", "a", "b"]))
     assert ds.classes == ["a", "b"]
     assert [label for _, label in ds] == [1, 0, 1]
+
+
+def test_batches_are_made_on_the_cpu_whatever_torchs_default_is(class_folder):
+    ds = fc.ArenaDataset(class_folder, store=T.Resize((8, 8)))
+    expected = default_collate(ds.__getitems__([0, 3]))
+    with torch.device("meta"):
+        images, _ = default_collate(ds.__getitems__([0, 3]))
+    assert images.device.type == "cpu"
+    assert torch.equal(images, expected[0])
