@@ -9,7 +9,6 @@ _Int64: TypeAlias = npt.NDArray[np.int64]
 PENDING: int
 OK: int
 NEEDS_PYTHON: int
-CHANGED: int
 E_IO: int
 E_NOMEM: int
 E_TRUNCATED: int

@@ -13,7 +13,6 @@ from fastcache.errors import ArgumentError
 PENDING = <int> _capi.FC_PENDING
 OK = <int> _capi.FC_OK
 NEEDS_PYTHON = <int> _capi.FC_NEEDS_PYTHON
-CHANGED = <int> _capi.FC_E_CHANGED
 E_IO = <int> _capi.FC_E_IO
 E_NOMEM = <int> _capi.FC_E_NOMEM
 E_TRUNCATED = <int> _capi.FC_E_TRUNCATED

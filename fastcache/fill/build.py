@@ -54,7 +54,7 @@ class _Fill:
         if not len(self.rows):
             raise ArgumentError("the source has no samples")
         self.columns = self._columns(source)
-        self.failed: list[tuple[int, str, str]] = []  # arena row (-1: it has none), name, reason
+        self.failed: list[tuple[str, str]] = []  # path (or "sample k") and reason
 
     def _columns(self, source: Source) -> list[ColumnFill]:
         feeds = self.source_layout.feeds
@@ -82,39 +82,38 @@ class _Fill:
 
     # -- failures ---------------------------------------------------------------------------
 
+    def _bad_rows(self) -> dict[int, tuple[str, str]]:
+        """Return the rows that failed so far, in order; raise where `on_error` leaves nothing."""
+        found: dict[int, tuple[str, str]] = {}
+        for column in self.columns:
+            found.update(column.failed)
+        bad = {row: found[row] for row in sorted(found)}
+        if bad and (self.options.on_error == "raise" or len(bad) == len(self.rows)):
+            raise decode_error(list(bad.values()), len(self.rows))
+        return bad
+
     def _drop_unreadable(self) -> None:
         """Deal with files whose headers cannot be used, before anything is planned."""
-        bad: dict[int, tuple[str, str]] = {}
-        for column in self.columns:
-            bad.update(column.failed)
-        if not bad:
-            return
-        if self.options.on_error == "raise" or len(bad) == len(self.rows):
-            raise decode_error([bad[row] for row in sorted(bad)], len(self.rows))
-        if self.options.on_error == "fill":
-            return  # they keep a row of zeros; recorded at the end, with those that fail later
-        self.failed += [(-1, *bad[row]) for row in sorted(bad)]
-        good = np.setdiff1d(np.arange(len(self.rows)), np.fromiter(bad, np.int64))
+        bad = self._bad_rows()
+        if not bad or self.options.on_error == "fill":
+            return  # filled: zeros, recorded at the end with those that fail later
+        self.failed += bad.values()
+        good = np.setdiff1d(np.arange(len(self.rows)), [*bad])
         for column in self.columns:
             column.keep(good)
         self.rows = self.rows[good]
 
     def _settle_failures(self, arena: Arena) -> npt.NDArray[np.int64]:
         """Record rows that failed while filling; return the rows that the dataset shows."""
-        bad: dict[int, tuple[str, str]] = {}
-        for column in self.columns:
-            bad.update(column.failed)
+        bad = self._bad_rows()
         shown = np.arange(len(self.rows), dtype=np.int64)
         if not bad:
             return shown
-        failures = [bad[row] for row in sorted(bad)]
-        if self.options.on_error == "raise" or len(bad) == len(self.rows):
-            raise decode_error(failures, len(self.rows))
         for column in self.columns:
-            for name in column.layout():
-                if not isinstance(column, ValuesColumn):
-                    zero_rows(arena, name, sorted(bad))
-        self.failed += [(row, *bad[row]) for row in sorted(bad)]
+            if not isinstance(column, ValuesColumn):
+                for name in column.layout():
+                    zero_rows(arena, name, [*bad])
+        self.failed += bad.values()
         return shown if self.options.on_error == "fill" else np.setdiff1d(shown, [*bad])
 
     # -- plan -------------------------------------------------------------------------------
@@ -150,7 +149,7 @@ class _Fill:
             threads=self.threads,
             have_bytes=budget.bytes,
             limit=budget.limit,
-            unreadable=tuple((name, reason) for _, name, reason in self.failed),
+            unreadable=tuple(self.failed),
         )
         return layout, plan
 
@@ -202,7 +201,7 @@ class _Fill:
         fields = {n: f for c in self.columns for n, (f, _) in c.layout().items()}
         report = {
             "samples": shown,
-            "failed": [[name, reason] for _, name, reason in self.failed],
+            "failed": [[name, reason] for name, reason in self.failed],
             "on_error": self.options.on_error,
             "home": "ram",
             "pinned": False,

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy.typing as npt
 from fastcache.errors import SchemaError
 from fastcache.fill.job import Job
 from fastcache.memory.arena import Arena, DenseColumn
-from fastcache.schema import Field
+from fastcache.schema import Field, Image, Mask
+from fastcache.transforms import StorePlan
 
 
 class ColumnFill(ABC):
@@ -65,6 +67,18 @@ class ColumnFill(ABC):
     @abstractmethod
     def facts(self) -> dict[str, object]:
         """Return what the report says of this column."""
+
+
+def sized(
+    field: Image | Mask, store: StorePlan
+) -> tuple[Image | Mask, npt.NDArray[np.int64] | None]:
+    """Return the field with the one size that all rows of a plan have; else row shapes as well."""
+    sizes = np.stack([store.out_h, store.out_w], axis=1).astype(np.int64)
+    if (sizes == sizes[0]).all():
+        return replace(field, size=(int(sizes[0, 0]), int(sizes[0, 1]))), None
+    if isinstance(field, Image):
+        sizes = np.insert(sizes, 2, field.channels, axis=1)
+    return replace(field, size=None), sizes
 
 
 def rows_of(arena: Arena, name: str) -> Callable[[int], npt.NDArray[Any]]:

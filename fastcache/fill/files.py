@@ -11,7 +11,7 @@ from fastcache._core import image as core
 from fastcache._core import threads as pool
 from fastcache._core.jobs import FillJob, Paths, ProbeJob
 from fastcache.fill import pillow_step
-from fastcache.fill.column import ColumnFill, rows_of, write_row
+from fastcache.fill.column import ColumnFill, rows_of, sized, write_row
 from fastcache.fill.failures import check_shortage
 from fastcache.fill.job import ItemJob, Job, reason_of
 from fastcache.fill.options import CHANNELS, FillOptions
@@ -133,17 +133,10 @@ class FilesColumn(ColumnFill):
             self._height[~good], self._width[~good] = self._height[first], self._width[first]
         self._store = store = compile_store(self._operations, self._height, self._width)
         self._status[store.needs_python & (self._status == core.PENDING)] = core.NEEDS_PYTHON
-        channels = CHANNELS[self._color]
-        sizes = np.stack([store.out_h, store.out_w], axis=1).astype(np.int64)
-        same = bool((sizes == sizes[0]).all())
-        size = (int(sizes[0, 0]), int(sizes[0, 1])) if same else None
-        if self._mask:
-            self.field = Mask(self._mask_dtype, size)
-            self.shapes = None if same else sizes
-        else:
-            dtype = "uint16" if self._color == "I;16" else "uint8"
-            self.field = Image(dtype, channels, size)
-            self.shapes = None if same else np.insert(sizes, 2, channels, axis=1)
+        dtype = "uint16" if self._color == "I;16" else "uint8"
+        self.field, self.shapes = sized(
+            Mask(self._mask_dtype) if self._mask else Image(dtype, CHANNELS[self._color]), store
+        )
         self.items = count - len(self.failed)
         self.scratch = self._scratch()
         self.tables = self._tables()

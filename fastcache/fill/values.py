@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import NotFrozenError, SchemaError
-from fastcache.fill.column import ColumnFill, rows_of, write_row
+from fastcache.fill.column import ColumnFill, rows_of, sized, write_row
 from fastcache.fill.job import ItemJob, Job, reason_of
 from fastcache.fill.options import CHANNELS, FillOptions
 from fastcache.fill.pillow_step import image_array, mask_array
@@ -92,9 +92,7 @@ class ItemsColumns(ColumnFill):
     ) -> None:
         super().__init__("sample")
         self._source = source
-        self._feeds = feeds
         self._rows = rows
-        self._options = options
         self.columns = {
             name: _ItemColumn(name, feed, rows, options) for name, feed in feeds.items()
         }
@@ -164,26 +162,16 @@ class _ItemColumn:
     def plan(self) -> None:
         field = self._feed.field
         if isinstance(field, Image | Mask) and self._feed.pil:
-            channels = field.channels if isinstance(field, Image) else 1
             if isinstance(field, Image) and self._color is not None:
-                channels = CHANNELS[self._color]
+                dtype = "uint16" if self._color == "I;16" else "uint8"
+                field = Image(dtype, CHANNELS[self._color], field.size)
             if self._shapes is not None:
                 heights, widths = self._shapes[:, 0], self._shapes[:, 1]
             else:
                 assert field.size is not None
                 heights = np.full(self._count, field.size[0])
                 widths = np.full(self._count, field.size[1])
-            store = compile_store(self._store, heights, widths)
-            sizes = np.stack([store.out_h, store.out_w], axis=1).astype(np.int64)
-            same = bool((sizes == sizes[0]).all())
-            size = (int(sizes[0, 0]), int(sizes[0, 1])) if same else None
-            if isinstance(field, Image):
-                dtype = {"I;16": "uint16", None: field.dtype}.get(self._color, "uint8")
-                self.field = Image(dtype, channels, size)
-                self.shapes = None if same else np.insert(sizes, 2, channels, axis=1)
-            else:
-                self.field = Mask(field.dtype, size)
-                self.shapes = None if same else sizes
+            self.field, self.shapes = sized(field, compile_store(self._store, heights, widths))
         else:
             self.field = field
             ragged = isinstance(field, Ragged | Text) or field.row_shape is None
