@@ -3,11 +3,14 @@ PYTHON ?= python3
 DATA ?=
 ARGS ?=
 SECONDS ?= 60
+CODECS ?=
+ARCHIVES ?=
 PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 CLANG_FORMAT ?= clang-format
-# Decodes and transforms of torchvision are an oracle of the tests.  Installed without its
-# dependencies, so that it cannot exchange the torch that is there.
-ORACLE := torchvision==0.28.0
+# Decodes and transforms of torchvision are an oracle of the tests, OpenCV brings other copies of the
+# codecs into the process.  Installed without their dependencies, so that they cannot exchange the
+# torch and the NumPy that are there.
+ORACLES := torchvision==0.28.0 opencv-python-headless==5.0.0.93
 
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 ifeq ($(VERSION),)
@@ -21,20 +24,29 @@ SOURCES := setup.py pyproject.toml MANIFEST.in scripts/build_wheel.sh requiremen
     $(shell find csrc fastcache licenses -type f ! -name '*.pyc')
 C_FILES := $(shell find csrc tests/c benchmarks/c -name '*.[ch]' -o -name '*.cc' 2>/dev/null)
 export PYTHON
+# With CODECS=folder (of `make codecs`) everything here links those libraries, hidden, instead of the
+# system's shared ones.
+ifneq ($(CODECS),)
+export FASTCACHE_CODECS := $(abspath $(CODECS))
+endif
 
-.PHONY: help demo test test-c test-pythons wheel fuzz bench bench-c clean need-data \
-    lint lint-ruff lint-mypy lint-c lint-rules
+.PHONY: help demo test test-c test-pythons wheel codecs fuzz fuzz-replay bench bench-codecs bench-c clean need-data \
+    always lint lint-ruff lint-mypy lint-c lint-rules
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo [DATA=folder]   build, install into $(VENV), train once from disk and once from the arena'
 	@echo 'make test [ARGS=...]      test the installed wheel; ARGS go to pytest'
 	@echo 'make wheel [PYTHON=...]   a self-contained wheel in dist/'
+	@echo 'make codecs [ARCHIVES=f]  the codec libraries of released wheels, from source, into build/codecs;'
+	@echo '                          then CODECS=build/codecs makes wheel, test and test-c use them'
 	@echo 'make lint                 ruff, mypy, clang-format, import direction'
 	@echo 'make test-c               C tests with gcc, and with clang under ASan and UBSan'
 	@echo 'make fuzz [SECONDS=60]    libFuzzer targets under ASan and UBSan'
+	@echo 'make fuzz-replay          what fuzzing found so far, minimised, under valgrind'
 	@echo 'make test-pythons         the wheel on every Python of: $(PYTHONS)'
 	@echo 'make bench DATA=folder    compare with other loaders on a class folder'
+	@echo 'make bench-codecs DATA=folder   compare PNG, WebP, mixed folders and hostile files'
 	@echo 'make bench-c [DATA=...]   microbenchmarks of the C core'
 	@echo 'make clean                remove everything that was built or installed here'
 
@@ -72,17 +84,30 @@ lint-rules: $(VENV)/.deps
 wheel: $(WHEEL)
 	@cat $(WHEEL)
 
+codecs: build/.system-codecs
+	scripts/build_codecs.sh $(or $(CODECS),build/codecs) $(ARCHIVES)
+
 fuzz: $(VENV)/.deps build/.system-c
 	"$(BIN)/python" scripts/fuzz_seeds.py build/fuzz/seeds
 	$(MAKE) -f scripts/native.mk CONFIG=fuzz SECONDS=$(SECONDS) SEEDS=build/fuzz/seeds fuzz
+
+fuzz-replay: $(VENV)/.deps build/.system-c build/.system-replay
+	"$(BIN)/python" scripts/fuzz_seeds.py build/fuzz/seeds
+	$(MAKE) -f scripts/native.mk CONFIG=fuzz SEEDS=build/fuzz/seeds minimise
+	$(MAKE) -f scripts/native.mk CONFIG=replay replay
 
 bench: need-data $(VENV)/.wheel .venv-peers/.ready
 	data=$$(realpath "$(DATA)") && cd "$(VENV)" && "$(BIN)/python" \
 	    "$(CURDIR)/benchmarks/run.py" --data "$$data" --out "$(CURDIR)/bench-out" \
 	    --peers-python "$(CURDIR)/.venv-peers/bin/python" $(ARGS)
 
+bench-codecs: need-data $(VENV)/.wheel .venv-peers/.ready
+	data=$$(realpath "$(DATA)") && cd "$(VENV)" && "$(BIN)/python" \
+	    "$(CURDIR)/benchmarks/run_codecs.py" --data "$$data" --out "$(CURDIR)/bench-out" \
+	    --peers-python "$(CURDIR)/.venv-peers/bin/python" $(ARGS)
+
 need-data:
-	@[ -n "$(DATA)" ] || { echo 'make bench needs DATA=folder, with JPEG photographs' >&2; exit 2; }
+	@[ -n "$(DATA)" ] || { echo 'this needs DATA=folder, with JPEG photographs' >&2; exit 2; }
 
 bench-c: build/.system-bench
 	FASTCACHE_BENCH_DATA="$(DATA)" $(MAKE) -f scripts/native.mk CONFIG=bench ARGS="$(ARGS)" bench
@@ -108,7 +133,7 @@ $(VENV)/.deps: requirements-dev.txt $(VENV)/.created
 	@touch $@
 
 $(VENV)/.oracle: Makefile $(VENV)/.deps
-	$(PIP) -q --no-deps $(ORACLE)
+	$(PIP) -q --no-deps $(ORACLES)
 	@touch $@
 
 # The other loaders live apart: their dependencies must not meet ours.
@@ -121,5 +146,9 @@ $(VENV)/.wheel: $(WHEEL) $(VENV)/.deps
 	$(PIP) -q --force-reinstall --no-deps "$$(cat $(WHEEL))"
 	@touch $@
 
-$(WHEEL): $(SOURCES) | build/.system-build
+# Changes when CODECS does, and only then.
+build/.codecs: always
+	@mkdir -p build && echo '$(FASTCACHE_CODECS)' | cmp -s - $@ || echo '$(FASTCACHE_CODECS)' > $@
+
+$(WHEEL): $(SOURCES) build/.codecs | build/.system-build
 	scripts/build_wheel.sh

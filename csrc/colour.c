@@ -65,6 +65,31 @@ static void cmyk_to_grey(uint8_t *out, const uint8_t *in, size_t pixels) {
         luma(ink_to_light(in[0], in[3]), ink_to_light(in[1], in[3]), ink_to_light(in[2], in[3]));
 }
 
+void fc_multiply_alpha(uint8_t *out, const uint8_t *in, size_t pixels) {
+  for (size_t i = 0; i < pixels; i++, in += 4, out += 4) {
+    const unsigned alpha = in[3];
+    out[0] = (uint8_t)scale255(in[0], alpha);
+    out[1] = (uint8_t)scale255(in[1], alpha);
+    out[2] = (uint8_t)scale255(in[2], alpha);
+    out[3] = (uint8_t)alpha;
+  }
+}
+
+/* Rounded down, and cut where the colour became stronger than its opacity in resampling. */
+static inline uint8_t divide255(unsigned colour, unsigned alpha) {
+  return (uint8_t)FC_MIN(255 * colour / alpha, 255);
+}
+
+void fc_divide_alpha(uint8_t *row, size_t pixels) {
+  for (size_t i = 0; i < pixels; i++, row += 4) {
+    const unsigned alpha = row[3];
+    if (alpha == 0 || alpha == 255) continue;
+    row[0] = divide255(row[0], alpha);
+    row[1] = divide255(row[1], alpha);
+    row[2] = divide255(row[2], alpha);
+  }
+}
+
 fc_convert_row fc_convert_for(int components, int channels) {
   static const fc_convert_row table[5][5] = {
       [1] = {[3] = grey_to_rgb, [4] = grey_to_rgba},

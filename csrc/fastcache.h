@@ -39,6 +39,8 @@ typedef enum fc_status {
   FC_E_CORRUPT,     /* the codec refuses the data; detail is its message code */
   FC_E_PIXELS,      /* more pixels than the limit */
   FC_E_SCANS,       /* more progressive scans than the limit */
+  FC_E_BYTES,       /* more bytes than the limit: the file's, or of compressed text inside it */
+  FC_E_TIME,        /* decoding took longer than the limit */
   FC_E_CHANGED,     /* the header no longer says what the probe read */
   FC_STATUS_COUNT
 } fc_status;
@@ -106,6 +108,11 @@ const char *fc_format_name(int format);
 enum {
   FC_IMAGE_IN_C = 1,      /* this core decodes it; otherwise the Python step does */
   FC_IMAGE_MULTISCAN = 2, /* decoding needs the whole image's coefficients (progressive JPEG…) */
+  FC_IMAGE_ALPHA = 4,     /* pixels may be transparent */
+  FC_IMAGE_ANIMATED = 8,  /* more than one frame; the first is decoded */
+  /* Metadata that may turn the image stand in a form that only Pillow reads (XMP, hexadecimal
+   * text): `orientation` is 1, and means nothing. */
+  FC_IMAGE_ASK_ORIENTATION = 16,
 };
 
 typedef struct fc_image_info {
@@ -113,8 +120,8 @@ typedef struct fc_image_info {
   int32_t height; /* as stored, before orientation */
   int32_t width;
   int32_t format;      /* fc_format */
-  int32_t components;  /* of the coded image: 1 grey, 3, 4 CMYK/YCCK; 0 when not known */
-  int32_t depth;       /* bits per component */
+  int32_t components;  /* coded: 1 grey or palette, 2 grey + alpha, 3, 4 CMYK or RGBA; 0 unknown */
+  int32_t depth;       /* bits per component, or per index of a palette */
   int32_t orientation; /* EXIF 1..8, 1 when absent or nonsense */
   int32_t flags;       /* FC_IMAGE_… */
   int32_t scans;       /* progressive JPEG: scans found in the data given, else 1 */
@@ -122,10 +129,12 @@ typedef struct fc_image_info {
 
 typedef struct fc_limits {
   int64_t max_pixels; /* refuse larger images with FC_E_PIXELS */
+  int64_t max_bytes;  /* refuse larger files with FC_E_BYTES; 0: none */
   int32_t max_scans;  /* refuse more progressive scans with FC_E_SCANS */
+  int32_t max_ms;     /* give up an image that takes longer with FC_E_TIME; 0: none */
 } fc_limits;
 
-/* Pillow's error level (2 x 89,478,485 pixels) and 100 scans. */
+/* Pillow's error level (2 x 89,478,485 pixels), files of 2 GiB, 100 scans, a minute. */
 extern const fc_limits fc_default_limits;
 
 /* Read the header from the whole file's bytes, or from the file: a few KB of it, whatever its
@@ -133,10 +142,14 @@ extern const fc_limits fc_default_limits;
  * format, never the name.  Statuses besides FC_OK: FC_NEEDS_PYTHON (format known or unknown, but
  * only Pillow can tell its size; `format` and `bytes` are set), FC_E_FORMAT is left to Pillow
  * too, since it knows formats that we do not; FC_E_IO, FC_E_NOT_REGULAR, FC_E_EMPTY,
- * FC_E_TRUNCATED, FC_E_CORRUPT, FC_E_PIXELS. */
+ * FC_E_TRUNCATED, FC_E_CORRUPT, FC_E_PIXELS, FC_E_BYTES.
+ *
+ * PNG keeps metadata behind the pixels too.  fc_probe_file goes there, over the whole length of the
+ * file, only if `whole` is not 0; without it `orientation` may be missed.  fc_probe_bytes always
+ * does. */
 fc_status fc_probe_bytes(const uint8_t *data, size_t size, const fc_limits *limits,
                          fc_image_info *info);
-fc_status fc_probe_file(const char *path, const fc_limits *limits, fc_image_info *info,
+fc_status fc_probe_file(const char *path, const fc_limits *limits, int whole, fc_image_info *info,
                         int *detail);
 
 /* ---- resample: Pillow's antialiased definition --------------------------------------------- */
@@ -169,7 +182,11 @@ typedef struct fc_image_spec {
   int32_t channels;          /* 1: L, 3: RGB, 4: RGBA */
   int32_t filter;            /* fc_filter */
   int32_t apply_orientation; /* 0: as stored, as ImageFolder does; 1: EXIF orientation applied */
-  uint8_t fill[4];           /* value of padding, per channel */
+  int32_t wide;              /* 1: one channel of uint16 in the processor's byte order: I;16 */
+  /* 1: resample colours multiplied by the fourth channel, their opacity, as Pillow does RGBA.
+   * fc_decode ignores it and finds out from the file. */
+  int32_t premultiply;
+  uint8_t fill[4]; /* bytes of one pixel of padding */
   fc_limits limits;
 } fc_image_spec;
 
@@ -177,7 +194,9 @@ typedef struct fc_image_spec {
 fc_status fc_geometry_check(const fc_geometry *geometry);
 
 /* Resample pixels in memory: the decoder's resampler without a decoder.  `source` has the
- * geometry's src_h x src_w pixels of spec->channels; output rows are out_stride bytes apart. */
+ * geometry's src_h x src_w pixels of spec->channels; output rows are out_stride bytes apart.
+ * FC_NEEDS_PYTHON: wide pixels that would have to be blended (any filter but FC_NEAREST and any
+ * size but the crop's). */
 fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geometry *geometry,
                       const fc_image_spec *spec, uint8_t *out, size_t out_stride);
 
@@ -192,7 +211,8 @@ void fc_decoder_free(fc_decoder *decoder);
  * out_h rows of out_w * channels bytes, out_stride apart.  Rows stream from the codec through the
  * resampler; rows and columns that the window does not need are not made.
  *
- * On FC_OK `detail` is the number of warnings the codec gave, otherwise what fc_describe expects.
+ * On FC_OK `detail` is the number of warnings the codec gave (checksums that do not fit, damage
+ * that Pillow reads over), otherwise what fc_describe expects.
  * On any other status the output's content is unspecified but nothing outside it was touched.
  * FC_NEEDS_PYTHON: not a format, or not a kind of it, that is decoded here. */
 fc_status fc_decode(fc_decoder *decoder, const uint8_t *data, size_t size,
@@ -203,6 +223,16 @@ fc_status fc_decode(fc_decoder *decoder, const uint8_t *data, size_t size,
  * codec, row buffers, resampler.  Known from the header alone. */
 size_t fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
                          const fc_geometry *geometry);
+
+/* What decodes a format here. */
+typedef struct fc_codec_about {
+  int32_t format;      /* fc_format */
+  const char *library; /* whose decoder it is; constant */
+  char version[24];    /* of that library, as loaded into this process */
+} fc_codec_about;
+
+/* Codec number `index` of those in this core; 0 when there are no more. */
+int fc_codec_list(int index, fc_codec_about *about);
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
@@ -226,6 +256,7 @@ typedef struct fc_probe_job {
   fc_cursor cursor;
   fc_paths paths;
   fc_limits limits;
+  int32_t whole;       /* as for fc_probe_file */
   fc_image_info *info; /* [count] */
   int32_t *status;     /* [count] */
   int32_t *detail;     /* [count] */

@@ -46,6 +46,17 @@ typedef void (*fc_convert_row)(uint8_t *out, const uint8_t *in, size_t pixels);
  * 1, 3 or 4; NULL when they are the same already. */
 fc_convert_row fc_convert_for(int components, int channels);
 
+/* RGBA to what Pillow resamples (mode RGBa) and back, in place. */
+void fc_multiply_alpha(uint8_t *out, const uint8_t *in, size_t pixels);
+void fc_divide_alpha(uint8_t *row, size_t pixels);
+
+/* ---- deadline.c ------------------------------------------------------------------------------ */
+typedef struct fc_deadline {
+  int64_t at; /* nanoseconds of the monotonic clock; 0: none */
+} fc_deadline;
+fc_deadline fc_deadline_in(int32_t milliseconds);
+int fc_deadline_passed(const fc_deadline *deadline);
+
 /* ---- file.c ---------------------------------------------------------------------------------- */
 /* A thread's reusable, growing buffer. */
 typedef struct fc_buffer {
@@ -57,23 +68,60 @@ void fc_buffer_free(fc_buffer *buffer);
 fc_status fc_buffer_reserve(fc_buffer *buffer, size_t capacity);
 /* Open without blocking on FIFOs; FC_E_NOT_REGULAR unless a regular file. */
 fc_status fc_file_open(const char *path, int *fd, int64_t *size, int *detail);
-fc_status fc_file_read(const char *path, fc_buffer *buffer, int *detail);
+/* FC_E_BYTES when the file is larger than max_bytes (0: any size). */
+fc_status fc_file_read(const char *path, int64_t max_bytes, fc_buffer *buffer, int *detail);
+
+/* ---- codec.c: one table of what decodes here ------------------------------------------------- */
+/* What a codec is asked for: rows of the stored (not oriented) image. */
+typedef struct fc_request {
+  const uint8_t *data; /* the whole file */
+  size_t size;
+  const fc_image_info *info; /* what fc_probe_bytes said of the same data */
+  /* The codec looks at channels, wide and limits; everything else is the sink's. */
+  const fc_image_spec *spec;
+  fc_deadline deadline; /* looked at every few rows */
+  fc_sink *sink;        /* planned; wants rows of spec->channels, straight (not premultiplied) */
+} fc_request;
+
+typedef struct fc_codec {
+  int32_t format;
+  const char *library;
+  void (*version)(char *text, size_t capacity);
+  void *(*create)(void); /* one thread's handles and buffers; NULL when out of memory */
+  void (*destroy)(void *state);
+  /* detail: warnings on FC_OK; on FC_E_CORRUPT a code from 1 to 0xffff for `message`, or 0 */
+  fc_status (*decode)(void *state, const fc_request *request, int *detail);
+  /* Upper bound of the bytes that decoding such an image holds, `state` included. */
+  size_t (*scratch)(const fc_image_info *info, const fc_image_spec *spec);
+  const char *(*message)(int code); /* a constant string, in which printf conversions may stand */
+} fc_codec;
+
+#define FC_CODEC_COUNT 3
+extern const fc_codec fc_jpeg_codec, fc_png_codec, fc_webp_codec;
+/* In no particular order. */
+extern const fc_codec *const fc_codecs[FC_CODEC_COUNT];
+/* Position in fc_codecs, -1 when the format is not decoded here. */
+int fc_codec_of(int format);
+/* `detail` of FC_E_CORRUPT tells codecs apart. */
+#define FC_CODEC_DETAIL(format, code) ((int)(format) << 16 | (code))
+
+/* Bytes of an output pixel. */
+static inline int fc_pixel_bytes(const fc_image_spec *spec) {
+  return spec->wide ? 2 : spec->channels;
+}
+/* Distance of rows that a codec hands to the sink: whole cache lines, and never a multiple of a
+ * page, where all rows would compete for the same cache sets. */
+size_t fc_row_stride(size_t pixels, size_t pixel_bytes);
 
 /* ---- jpeg.c ---------------------------------------------------------------------------------- */
 typedef struct fc_jpeg fc_jpeg;
 fc_jpeg *fc_jpeg_new(void);
 void fc_jpeg_free(fc_jpeg *jpeg);
-/* Decode into the sink, which is planned for the stored (not oriented) image.  info is what
- * fc_probe_bytes said of the same data.  channels: 1, 3 or 4. */
-fc_status fc_jpeg_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size, const fc_image_info *info,
-                         int channels, const fc_limits *limits, fc_sink *sink, int *detail);
-size_t fc_jpeg_scratch(const fc_image_info *info, int channels);
+fc_status fc_jpeg_decode(fc_jpeg *jpeg, const fc_request *request, int *detail);
 /* Whether jpeg_huffman.c may decode in libjpeg's stead, as it does from the start, and whether it
  * did for the last image.  Results are the same; tests compare them. */
 void fc_jpeg_use_own_entropy(fc_jpeg *jpeg, int own);
 int fc_jpeg_used_own_entropy(const fc_jpeg *jpeg);
-/* libjpeg's text for its message code; a constant string. */
-const char *fc_jpeg_message(int code);
 
 /* ---- cursor ---------------------------------------------------------------------------------- */
 /* The next item, or -1 when none is left or the job is cancelled. */

@@ -71,12 +71,17 @@ static fc_status read_all(int fd, size_t size, fc_buffer *buffer, int *detail) {
   return buffer->size ? FC_OK : FC_E_EMPTY;
 }
 
-fc_status fc_file_read(const char *path, fc_buffer *buffer, int *detail) {
+fc_status fc_file_read(const char *path, int64_t max_bytes, fc_buffer *buffer, int *detail) {
   int fd;
   int64_t size;
   fc_status status = fc_file_open(path, &fd, &size, detail);
   if (status != FC_OK) return status;
-  status = (uint64_t)size > SIZE_MAX ? FC_E_NOMEM : fc_buffer_reserve(buffer, (size_t)size);
+  if (max_bytes && size > max_bytes)
+    status = FC_E_BYTES;
+  else if ((uint64_t)size > SIZE_MAX)
+    status = FC_E_NOMEM;
+  else
+    status = fc_buffer_reserve(buffer, (size_t)size);
   if (status == FC_OK) status = read_all(fd, (size_t)size, buffer, detail);
   close(fd);
   return status;

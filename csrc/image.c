@@ -2,11 +2,15 @@
 #include <stdlib.h>
 
 #include "fc_internal.h"
+#include "resample.h"
 
-const fc_limits fc_default_limits = {.max_pixels = 2 * INT64_C(89478485), .max_scans = 100};
+const fc_limits fc_default_limits = {.max_pixels = 2 * INT64_C(89478485),
+                                     .max_bytes = INT64_C(1) << 31,
+                                     .max_scans = 100,
+                                     .max_ms = 60000};
 
 struct fc_decoder {
-  fc_jpeg *jpeg;
+  void *codec[FC_CODEC_COUNT]; /* made when the first file of their format comes */
   fc_sink *sink;
   fc_buffer upright; /* a stored image waiting to be turned, then the rows of the turned one */
 };
@@ -14,17 +18,17 @@ struct fc_decoder {
 fc_decoder *fc_decoder_new(void) {
   fc_decoder *decoder = calloc(1, sizeof *decoder);
   if (!decoder) return NULL;
-  decoder->jpeg = fc_jpeg_new();
   decoder->sink = fc_sink_new();
-  if (decoder->jpeg && decoder->sink) return decoder;
-  fc_decoder_free(decoder);
+  if (decoder->sink) return decoder;
+  free(decoder);
   return NULL;
 }
 
 void fc_decoder_free(fc_decoder *decoder) {
   if (!decoder) return;
-  fc_jpeg_free(decoder->jpeg);
-  if (decoder->sink) fc_sink_free(decoder->sink);
+  for (int i = 0; i < FC_CODEC_COUNT; i++)
+    if (decoder->codec[i]) fc_codecs[i]->destroy(decoder->codec[i]);
+  fc_sink_free(decoder->sink);
   fc_buffer_free(&decoder->upright);
   free(decoder);
 }
@@ -75,25 +79,22 @@ static fc_image_spec copy_spec(const fc_image_spec *spec) {
   fc_image_spec copy = *spec;
   copy.filter = FC_NEAREST;
   copy.apply_orientation = 0;
+  copy.premultiply = 0;
   return copy;
-}
-
-/* Rows of the upright image are gathered into these, FC_SINK_ROWS at a time. */
-static size_t upright_stride(size_t width, size_t channels) {
-  return (width * channels + FC_ROW_SLACK + 63) / 64 * 64;
 }
 
 /* Pixels `step` bytes apart become one row. */
 static void gather_row(uint8_t *row, const uint8_t *pixel, ptrdiff_t step, int32_t count,
-                       int channels) {
+                       int pixel_bytes) {
   for (int32_t x = 0; x < count; x++, pixel += step)
-    for (int c = 0; c < channels; c++) *row++ = pixel[c];
+    for (int i = 0; i < pixel_bytes; i++) *row++ = pixel[i];
 }
 
-/* Push the upright rows of a stored rectangle (`stored`, rows of h x w pixels without gaps). */
+/* Push the upright rows of a stored rectangle (`stored`, rows of h x w pixels without gaps);
+ * `scratch` has room for FC_SINK_ROWS of them. */
 static void push_upright(fc_sink *sink, const turn *how, const uint8_t *stored, int32_t h,
-                         int32_t w, int channels, uint8_t *scratch) {
-  ptrdiff_t column = channels, row = (ptrdiff_t)w * channels;
+                         int32_t w, int pixel_bytes, uint8_t *scratch) {
+  ptrdiff_t column = pixel_bytes, row = (ptrdiff_t)w * pixel_bytes;
   if (how->reverse_rows) {
     stored += (h - 1) * row;
     row = -row;
@@ -104,13 +105,13 @@ static void push_upright(fc_sink *sink, const turn *how, const uint8_t *stored, 
   }
   int32_t out_h = how->transpose ? w : h, out_w = how->transpose ? h : w;
   ptrdiff_t step_x = how->transpose ? row : column, step_y = how->transpose ? column : row;
-  size_t stride = upright_stride((size_t)out_w, (size_t)channels);
+  size_t stride = fc_row_stride((size_t)out_w, (size_t)pixel_bytes);
   for (int32_t y = 0; y < out_h; y += FC_SINK_ROWS) {
     const uint8_t *rows[FC_SINK_ROWS];
     int32_t count = FC_MIN(FC_SINK_ROWS, out_h - y);
     for (int32_t i = 0; i < count; i++) {
       uint8_t *target = scratch + (size_t)i * stride;
-      gather_row(target, stored + (y + i) * step_y, step_x, out_w, channels);
+      gather_row(target, stored + (y + i) * step_y, step_x, out_w, pixel_bytes);
       rows[i] = target;
     }
     fc_sink_push(sink, rows, count);
@@ -119,61 +120,64 @@ static void push_upright(fc_sink *sink, const turn *how, const uint8_t *stored, 
 
 /* ---- decode --------------------------------------------------------------------------------- */
 
-typedef struct request {
-  const uint8_t *data;
-  size_t size;
-  const fc_image_spec *spec;
+typedef struct job {
+  fc_request request;
   const fc_geometry *geometry;
   uint8_t *out;
   size_t out_stride;
-  fc_image_info info;
-} request;
+} job;
 
-static fc_status decode_as_stored(fc_decoder *decoder, const request *r, int *detail) {
-  fc_status status = fc_sink_plan(decoder->sink, r->geometry, r->spec, r->out, r->out_stride);
+static fc_status plan(const job *j) {
+  return fc_sink_plan(j->request.sink, j->geometry, j->request.spec, j->out, j->out_stride);
+}
+
+static fc_status decode_as_stored(fc_decoder *decoder, const job *j, int *detail) {
+  int codec = fc_codec_of(j->request.info->format);
+  if (codec < 0) return FC_NEEDS_PYTHON;
+  if (!decoder->codec[codec]) decoder->codec[codec] = fc_codecs[codec]->create();
+  if (!decoder->codec[codec]) return FC_E_NOMEM;
+  fc_status status = plan(j);
   if (status != FC_OK) return status;
-  return fc_jpeg_decode(decoder->jpeg, r->data, r->size, &r->info, r->spec->channels,
-                        &r->spec->limits, decoder->sink, detail);
+  status = fc_codecs[codec]->decode(decoder->codec[codec], &j->request, detail);
+  if (status == FC_E_CORRUPT && *detail)
+    *detail = FC_CODEC_DETAIL(fc_codecs[codec]->format, *detail);
+  return status;
 }
 
 /* The needed part is decoded whole, then pushed row by row of the upright image. */
-static fc_status decode_upright(fc_decoder *decoder, const request *r, int *detail) {
-  const turn *how = &turns[r->info.orientation];
-  int channels = r->spec->channels;
-  fc_status status = fc_sink_plan(decoder->sink, r->geometry, r->spec, r->out, r->out_stride);
+static fc_status decode_upright(fc_decoder *decoder, const job *j, int *detail) {
+  const fc_image_info *info = j->request.info;
+  const turn *how = &turns[info->orientation];
+  fc_status status = plan(j);
   if (status != FC_OK) return status;
   fc_rect need = fc_sink_need(decoder->sink);
-  if (need.y0 >= need.y1) return decode_as_stored(decoder, r, detail);
+  if (need.y0 >= need.y1) return decode_as_stored(decoder, j, detail);
 
-  fc_rect stored = stored_rect(how, need, &r->info);
+  fc_rect stored = stored_rect(how, need, info);
   size_t h = (size_t)(stored.y1 - stored.y0), w = (size_t)(stored.x1 - stored.x0);
-  size_t pixels = h * w * (size_t)channels;
+  size_t pixel_bytes = (size_t)fc_pixel_bytes(j->request.spec);
+  size_t bytes = h * w * pixel_bytes;
   size_t width = how->transpose ? h : w;
   status = fc_buffer_reserve(&decoder->upright,
-                             pixels + FC_SINK_ROWS * upright_stride(width, (size_t)channels));
+                             bytes + FC_SINK_ROWS * fc_row_stride(width, pixel_bytes));
   if (status != FC_OK) return status;
 
-  const fc_geometry geometry = copy_geometry(&r->info, stored);
-  const fc_image_spec spec = copy_spec(r->spec);
-  request copy = *r;
-  copy.spec = &spec;
+  const fc_geometry geometry = copy_geometry(info, stored);
+  const fc_image_spec spec = copy_spec(j->request.spec);
+  job copy = *j;
+  copy.request.spec = &spec;
   copy.geometry = &geometry;
   copy.out = decoder->upright.data;
-  copy.out_stride = w * (size_t)channels;
+  copy.out_stride = w * pixel_bytes;
   status = decode_as_stored(decoder, &copy, detail);
   if (status != FC_OK) return status;
 
-  status = fc_sink_plan(decoder->sink, r->geometry, r->spec, r->out, r->out_stride);
+  status = plan(j);
   if (status != FC_OK) return status;
   fc_sink_begin(decoder->sink, need.y0, need.x0);
-  push_upright(decoder->sink, how, decoder->upright.data, (int32_t)h, (int32_t)w, channels,
-               decoder->upright.data + pixels);
+  push_upright(decoder->sink, how, decoder->upright.data, (int32_t)h, (int32_t)w, (int)pixel_bytes,
+               decoder->upright.data + bytes);
   return FC_OK;
-}
-
-static int spec_is_valid(const fc_image_spec *spec) {
-  return (spec->channels == 1 || spec->channels == 3 || spec->channels == 4) && spec->filter >= 0 &&
-         spec->filter < FC_FILTER_COUNT;
 }
 
 static int same_size(const fc_image_info *info, const fc_image_spec *spec,
@@ -184,38 +188,52 @@ static int same_size(const fc_image_info *info, const fc_image_spec *spec,
   return h == geometry->src_h && w == geometry->src_w;
 }
 
+/* Opaque pixels need no multiplying, whatever they are resampled to. */
+static fc_image_spec spec_of_file(const fc_image_spec *spec, const fc_image_info *info) {
+  fc_image_spec own = *spec;
+  own.premultiply = spec->channels == 4 && (info->flags & FC_IMAGE_ALPHA) != 0;
+  return own;
+}
+
 fc_status fc_decode(fc_decoder *decoder, const uint8_t *data, size_t size,
                     const fc_image_spec *spec, const fc_geometry *geometry, uint8_t *out,
                     size_t out_stride, int *detail) {
   int ignored;
   if (!detail) detail = &ignored;
   *detail = 0;
-  if (!decoder || !spec || !geometry || !out || !spec_is_valid(spec)) return FC_E_ARGUMENT;
+  if (!decoder || !spec || !geometry || !out || !fc_spec_is_valid(spec)) return FC_E_ARGUMENT;
   if (fc_geometry_check(geometry) != FC_OK) return FC_E_ARGUMENT;
-  if (out_stride < (size_t)geometry->out_w * (size_t)spec->channels) return FC_E_ARGUMENT;
+  if (out_stride < (size_t)geometry->out_w * (size_t)fc_pixel_bytes(spec)) return FC_E_ARGUMENT;
 
-  request r = {data, size, spec, geometry, out, out_stride, {0}};
-  fc_status status = fc_probe_bytes(data, size, &spec->limits, &r.info);
+  fc_image_info info;
+  fc_status status = fc_probe_bytes(data, size, &spec->limits, &info);
   if (status != FC_OK) return status;
-  if (!(r.info.flags & FC_IMAGE_IN_C)) return FC_NEEDS_PYTHON;
-  if (!same_size(&r.info, spec, geometry)) return FC_E_CHANGED;
-  if (spec->apply_orientation && r.info.orientation != 1)
-    return decode_upright(decoder, &r, detail);
-  return decode_as_stored(decoder, &r, detail);
+  if (!(info.flags & FC_IMAGE_IN_C)) return FC_NEEDS_PYTHON;
+  if (spec->apply_orientation && info.flags & FC_IMAGE_ASK_ORIENTATION) return FC_NEEDS_PYTHON;
+  if (!same_size(&info, spec, geometry)) return FC_E_CHANGED;
+  const fc_image_spec own = spec_of_file(spec, &info);
+  const job j = {{data, size, &info, &own, fc_deadline_in(spec->limits.max_ms), decoder->sink},
+                 geometry,
+                 out,
+                 out_stride};
+  if (spec->apply_orientation && info.orientation != 1) return decode_upright(decoder, &j, detail);
+  return decode_as_stored(decoder, &j, detail);
 }
 
 size_t fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
                          const fc_geometry *geometry) {
-  size_t bytes =
-      sizeof(fc_decoder) + fc_jpeg_scratch(info, spec->channels) + fc_sink_scratch(geometry, spec);
+  const fc_image_spec own = spec_of_file(spec, info);
+  size_t bytes = sizeof(fc_decoder) + fc_sink_scratch(geometry, &own);
+  int codec = fc_codec_of(info->format);
+  if (codec >= 0) bytes += fc_codecs[codec]->scratch(info, &own);
   if (!spec->apply_orientation || info->orientation == 1) return bytes;
   const turn *how = &turns[info->orientation];
   fc_rect crop = {geometry->crop_y, geometry->crop_x, geometry->crop_y + geometry->crop_h,
                   geometry->crop_x + geometry->crop_w};
   const fc_geometry copy = copy_geometry(info, stored_rect(how, crop, info));
   const fc_image_spec spec_of_copy = copy_spec(spec);
-  size_t channels = (size_t)spec->channels;
-  bytes += (size_t)geometry->crop_h * (size_t)geometry->crop_w * channels + FC_ROW_SLACK;
-  bytes += FC_SINK_ROWS * upright_stride((size_t)geometry->crop_w, channels);
+  size_t pixel_bytes = (size_t)fc_pixel_bytes(spec);
+  bytes += (size_t)geometry->crop_h * (size_t)geometry->crop_w * pixel_bytes + FC_ROW_SLACK;
+  bytes += FC_SINK_ROWS * fc_row_stride((size_t)geometry->crop_w, pixel_bytes);
   return bytes + fc_sink_scratch(&copy, &spec_of_copy);
 }

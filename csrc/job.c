@@ -22,8 +22,8 @@ void fc_probe_run(fc_probe_job *job) {
   int64_t item;
   while ((item = fc_cursor_take(&job->cursor)) >= 0) {
     int detail = 0;
-    fc_status status =
-        fc_probe_file(path_of(&job->paths, item), &job->limits, &job->info[item], &detail);
+    fc_status status = fc_probe_file(path_of(&job->paths, item), &job->limits, job->whole,
+                                     &job->info[item], &detail);
     job->status[item] = (int32_t)status;
     job->detail[item] = detail;
     count_item(&job->cursor, status, job->info[item].bytes);
@@ -32,10 +32,11 @@ void fc_probe_run(fc_probe_job *job) {
 
 static fc_status fill_item(fc_fill_job *job, int64_t item, fc_decoder *decoder, fc_buffer *buffer,
                            int *detail) {
-  fc_status status = fc_file_read(path_of(&job->paths, item), buffer, detail);
+  fc_status status =
+      fc_file_read(path_of(&job->paths, item), job->spec->limits.max_bytes, buffer, detail);
   if (status != FC_OK) return status;
   const fc_geometry *geometry = &job->geometry[item];
-  size_t stride = (size_t)geometry->out_w * (size_t)job->spec->channels;
+  size_t stride = (size_t)geometry->out_w * (size_t)fc_pixel_bytes(job->spec);
   return fc_decode(decoder, buffer->data, buffer->size, job->spec, geometry,
                    job->base + job->slot[item], stride, detail);
 }
@@ -55,9 +56,10 @@ fc_status fc_fill_run(fc_fill_job *job) {
     /* What is handed on to Python is counted there. */
     const fc_geometry *geometry = &job->geometry[item];
     if (status != FC_NEEDS_PYTHON)
-      count_item(
-          &job->cursor, status,
-          status == FC_OK ? (int64_t)geometry->out_h * geometry->out_w * job->spec->channels : 0);
+      count_item(&job->cursor, status,
+                 status == FC_OK
+                     ? (int64_t)geometry->out_h * geometry->out_w * fc_pixel_bytes(job->spec)
+                     : 0);
   }
   fc_buffer_free(&buffer);
   fc_decoder_free(decoder);

@@ -20,12 +20,6 @@ struct fc_jpeg {
   fc_huffman huffman;
 };
 
-typedef struct target {
-  const fc_image_info *info;
-  int channels;
-  fc_sink *sink;
-} target;
-
 fc_jpeg *fc_jpeg_new(void) {
   fc_jpeg *jpeg = calloc(1, sizeof *jpeg);
   if (jpeg) jpeg->own_entropy = 1;
@@ -50,17 +44,10 @@ void fc_jpeg_free(fc_jpeg *jpeg) {
 
 #define CACHE_LINE 64
 
-/* Distance of rows: whole cache lines, and never a multiple of a page, where all rows would compete
- * for the same cache sets. */
-static size_t row_stride(size_t width, int channels) {
-  size_t stride = width * (size_t)channels + FC_ROW_SLACK;
-  stride = (stride + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-  return stride % 4096 == 0 ? stride + CACHE_LINE : stride;
-}
-
 static size_t rows_bytes(size_t width, int components, int channels) {
-  size_t bytes = FC_SINK_ROWS * row_stride(width, components);
-  if (fc_convert_for(components, channels)) bytes += FC_SINK_ROWS * row_stride(width, channels);
+  size_t bytes = FC_SINK_ROWS * fc_row_stride(width, (size_t)components);
+  if (fc_convert_for(components, channels))
+    bytes += FC_SINK_ROWS * fc_row_stride(width, (size_t)channels);
   return bytes + 2 * CACHE_LINE;
 }
 
@@ -72,9 +59,9 @@ static fc_status prepare_rows(fc_jpeg *jpeg, size_t width, int components, int c
    * the resampler would then read them back from memory. */
   uintptr_t line = ((uintptr_t)jpeg->rows.data + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
   uint8_t *decoded = (uint8_t *)line + 16;
-  size_t stride = row_stride(width, components);
+  size_t stride = fc_row_stride(width, (size_t)components);
   uint8_t *converted = jpeg->convert ? decoded + FC_SINK_ROWS * stride : decoded;
-  size_t converted_stride = jpeg->convert ? row_stride(width, channels) : stride;
+  size_t converted_stride = jpeg->convert ? fc_row_stride(width, (size_t)channels) : stride;
   for (size_t i = 0; i < FC_SINK_ROWS; i++) {
     jpeg->decoded[i] = decoded + i * stride;
     jpeg->converted[i] = converted + i * converted_stride;
@@ -96,9 +83,9 @@ static size_t codec_bytes(const fc_image_info *info) {
   return bytes;
 }
 
-size_t fc_jpeg_scratch(const fc_image_info *info, int channels) {
+static size_t scratch(const fc_image_info *info, const fc_image_spec *spec) {
   return sizeof(fc_jpeg) + codec_bytes(info) +
-         rows_bytes((size_t)info->width, info->components, channels) + FC_ROW_SLACK;
+         rows_bytes((size_t)info->width, info->components, spec->channels) + FC_ROW_SLACK;
 }
 
 /* ---- the part of the image that is made ----------------------------------------------------- */
@@ -135,7 +122,7 @@ static void read_rows(fc_jpeg *jpeg, int count) {
   }
 }
 
-static void push_rows(fc_jpeg *jpeg, const target *t, int32_t end) {
+static void push_rows(fc_jpeg *jpeg, const fc_request *r, int32_t end) {
   j_decompress_ptr cinfo = &jpeg->cinfo;
   while ((int32_t)cinfo->output_scanline < end) {
     int count = FC_MIN(FC_SINK_ROWS, end - (int32_t)cinfo->output_scanline);
@@ -143,7 +130,7 @@ static void push_rows(fc_jpeg *jpeg, const target *t, int32_t end) {
     if (jpeg->convert)
       for (int i = 0; i < count; i++)
         jpeg->convert(jpeg->converted[i], jpeg->decoded[i], cinfo->output_width);
-    fc_sink_push(t->sink, (const uint8_t *const *)jpeg->converted, count);
+    fc_sink_push(r->sink, (const uint8_t *const *)jpeg->converted, count);
   }
 }
 
@@ -177,41 +164,41 @@ static J_COLOR_SPACE output_colours(int components) {
   return components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
 }
 
-static fc_status decode(fc_jpeg *jpeg, const target *t, int own_entropy) {
+static fc_status decode(fc_jpeg *jpeg, const fc_request *r, int own_entropy) {
   j_decompress_ptr cinfo = &jpeg->cinfo;
-  fc_rect need = fc_sink_need(t->sink);
+  fc_rect need = fc_sink_need(r->sink);
   jpeg_read_header(cinfo, TRUE);
-  if (cinfo->num_components != t->info->components ||
-      (int32_t)cinfo->image_width != t->info->width ||
-      (int32_t)cinfo->image_height != t->info->height)
+  if (cinfo->num_components != r->info->components ||
+      (int32_t)cinfo->image_width != r->info->width ||
+      (int32_t)cinfo->image_height != r->info->height)
     return FC_E_CHANGED;
   if (need.y0 >= need.y1) return has_end_marker(jpeg) ? FC_OK : FC_E_TRUNCATED;
 
-  cinfo->out_color_space = output_colours(t->info->components);
+  cinfo->out_color_space = output_colours(r->info->components);
   cinfo->dct_method = JDCT_ISLOW;
-  cinfo->mem->max_memory_to_use = (long)codec_bytes(t->info);
+  cinfo->mem->max_memory_to_use = (long)codec_bytes(r->info);
   jpeg_start_decompress(cinfo);
   if (is_guessed(cinfo)) return FC_NEEDS_PYTHON;
   jpeg->used_entropy = own_entropy && fc_huffman_attach(&jpeg->huffman, cinfo);
   int32_t x0 = crop_columns(cinfo, need);
-  fc_status status = prepare_rows(jpeg, cinfo->output_width, t->info->components, t->channels);
+  fc_status status =
+      prepare_rows(jpeg, cinfo->output_width, r->info->components, r->spec->channels);
   if (status != FC_OK) return status;
   if (need.y0 > 0) jpeg_skip_scanlines(cinfo, (JDIMENSION)need.y0);
-  fc_sink_begin(t->sink, (int32_t)cinfo->output_scanline, x0);
-  push_rows(jpeg, t, need.y1);
+  fc_sink_begin(r->sink, (int32_t)cinfo->output_scanline, x0);
+  push_rows(jpeg, r, need.y1);
   return finish(jpeg);
 }
 
-static fc_status try_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size, const target *t,
-                            const fc_limits *limits, int own_entropy, int *detail) {
+static fc_status try_decode(fc_jpeg *jpeg, const fc_request *r, int own_entropy, int *detail) {
   jpeg->cinfo = (struct jpeg_decompress_struct){0}; /* may be destroyed before it is created */
   jpeg->used_entropy = 0;
   fc_jpeg_io_errors(&jpeg->io, &jpeg->cinfo);
   fc_status status;
   if (setjmp(jpeg->io.escape) == 0) {
     jpeg_create_decompress(&jpeg->cinfo);
-    fc_jpeg_io_attach(&jpeg->io, &jpeg->cinfo, data, size, limits->max_scans);
-    status = decode(jpeg, t, own_entropy);
+    fc_jpeg_io_attach(&jpeg->io, &jpeg->cinfo, r);
+    status = decode(jpeg, r, own_entropy);
     *detail = status == FC_OK ? (int)FC_MIN(jpeg->io.errors.num_warnings, INT32_MAX) : 0;
   } else {
     status = jpeg->io.status;
@@ -221,11 +208,35 @@ static fc_status try_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size, con
   return status;
 }
 
-fc_status fc_jpeg_decode(fc_jpeg *jpeg, const uint8_t *data, size_t size, const fc_image_info *info,
-                         int channels, const fc_limits *limits, fc_sink *sink, int *detail) {
-  const target t = {info, channels, sink};
-  fc_status status = try_decode(jpeg, data, size, &t, limits, jpeg->own_entropy, detail);
+fc_status fc_jpeg_decode(fc_jpeg *jpeg, const fc_request *request, int *detail) {
+  if (request->spec->wide) return FC_NEEDS_PYTHON;
+  fc_status status = try_decode(jpeg, request, jpeg->own_entropy, detail);
   /* Our entropy decoder gave up: what damaged data mean is for libjpeg to say, from the start. */
-  if (status == FC_PENDING) status = try_decode(jpeg, data, size, &t, limits, 0, detail);
+  if (status == FC_PENDING) status = try_decode(jpeg, request, 0, detail);
   return status;
 }
+
+/* ---- as a codec ------------------------------------------------------------------------------ */
+
+static void *create(void) {
+  return fc_jpeg_new();
+}
+
+static void destroy(void *jpeg) {
+  fc_jpeg_free(jpeg);
+}
+
+static fc_status decode_request(void *jpeg, const fc_request *request, int *detail) {
+  return fc_jpeg_decode(jpeg, request, detail);
+}
+
+const fc_codec fc_jpeg_codec = {
+    .format = FC_FORMAT_JPEG,
+    .library = "libjpeg-turbo, Huffman decoder of fastcache",
+    .version = fc_jpeg_io_version,
+    .create = create,
+    .destroy = destroy,
+    .decode = decode_request,
+    .scratch = scratch,
+    .message = fc_jpeg_io_message,
+};

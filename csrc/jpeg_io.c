@@ -39,11 +39,19 @@ void fc_jpeg_io_errors(fc_jpeg_io *io, j_decompress_ptr cinfo) {
   io->detail = 0;
 }
 
-const char *fc_jpeg_message(int code) {
+const char *fc_jpeg_io_message(int code) {
   struct jpeg_error_mgr errors;
   jpeg_std_error(&errors);
   if (code < 0 || code > errors.last_jpeg_message) return "unknown libjpeg message";
   return errors.jpeg_message_table[code];
+}
+
+#define QUOTE_VALUE(value) #value
+#define QUOTE(macro) QUOTE_VALUE(macro)
+
+/* Of the header: libjpeg has no way to ask the library itself. */
+void fc_jpeg_io_version(char *text, size_t capacity) {
+  snprintf(text, capacity, "%s", QUOTE(LIBJPEG_TURBO_VERSION));
 }
 
 /* ---- source --------------------------------------------------------------------------------- */
@@ -66,20 +74,20 @@ static void on_skip(j_decompress_ptr cinfo, long count) {
   source->bytes_in_buffer -= (size_t)count;
 }
 
-/* ---- scans ---------------------------------------------------------------------------------- */
+/* ---- limits --------------------------------------------------------------------------------- */
 
 /* The scans were counted beforehand; this holds when libjpeg finds more of them in damaged data. */
 static void on_progress(j_common_ptr cinfo) {
   fc_jpeg_io *io = io_of(cinfo);
   if (((j_decompress_ptr)cinfo)->input_scan_number > io->max_scans)
     fc_jpeg_io_leave(io, FC_E_SCANS, 0);
+  if (fc_deadline_passed(&io->deadline)) fc_jpeg_io_leave(io, FC_E_TIME, 0);
 }
 
-void fc_jpeg_io_attach(fc_jpeg_io *io, j_decompress_ptr cinfo, const uint8_t *data, size_t size,
-                       int max_scans) {
+void fc_jpeg_io_attach(fc_jpeg_io *io, j_decompress_ptr cinfo, const fc_request *request) {
   io->source = (struct jpeg_source_mgr){
-      .next_input_byte = data,
-      .bytes_in_buffer = size,
+      .next_input_byte = request->data,
+      .bytes_in_buffer = request->size,
       .init_source = do_nothing,
       .fill_input_buffer = on_past_end,
       .skip_input_data = on_skip,
@@ -87,7 +95,8 @@ void fc_jpeg_io_attach(fc_jpeg_io *io, j_decompress_ptr cinfo, const uint8_t *da
       .term_source = do_nothing,
   };
   cinfo->src = &io->source;
-  io->max_scans = max_scans;
+  io->max_scans = request->spec->limits.max_scans;
+  io->deadline = request->deadline;
   io->progress = (struct jpeg_progress_mgr){.progress_monitor = on_progress};
   cinfo->progress = &io->progress;
 }

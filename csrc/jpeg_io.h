@@ -23,14 +23,17 @@ typedef struct fc_jpeg_io {
   fc_status status; /* why it was taken */
   int detail;
   int max_scans;
+  fc_deadline deadline;
 } fc_jpeg_io;
 
 /* Prepare for one image and set cinfo->err, which jpeg_create_decompress wants beforehand. */
 void fc_jpeg_io_errors(fc_jpeg_io *io, j_decompress_ptr cinfo);
-/* After jpeg_create_decompress: read from memory, refuse more than max_scans scans. */
-void fc_jpeg_io_attach(fc_jpeg_io *io, j_decompress_ptr cinfo, const uint8_t *data, size_t size,
-                       int max_scans);
+/* After jpeg_create_decompress: read from memory, keep to the request's limits. */
+void fc_jpeg_io_attach(fc_jpeg_io *io, j_decompress_ptr cinfo, const fc_request *request);
 /* Leave through io->escape with this status. */
 _Noreturn void fc_jpeg_io_leave(fc_jpeg_io *io, fc_status status, int detail);
+/* libjpeg's text for its message code, and its version. */
+const char *fc_jpeg_io_message(int code);
+void fc_jpeg_io_version(char *text, size_t capacity);
 
 #endif

@@ -9,21 +9,14 @@
  * A header that does not have the expected shape is FC_NEEDS_PYTHON, not an error: Pillow is the
  * judge of formats that it decodes. */
 
-static fc_status set_size(fc_image_info *info, uint32_t width, uint32_t height, int components,
-                          int depth) {
+fc_status fc_probe_size(fc_image_info *info, uint32_t width, uint32_t height, int components,
+                        int depth) {
   if (width == 0 || height == 0 || width > INT32_MAX || height > INT32_MAX) return FC_NEEDS_PYTHON;
   info->width = (int32_t)width;
   info->height = (int32_t)height;
   info->components = components;
   info->depth = depth;
   return FC_OK;
-}
-
-static fc_status probe_png(fc_reader *reader, fc_image_info *info) {
-  static const int32_t components[7] = {[0] = 1, [2] = 3, [3] = 1, [4] = 2, [6] = 4};
-  const uint8_t *p = fc_reader_at(reader, 8, 18);
-  if (!p || memcmp(p + 4, "IHDR", 4) != 0 || p[17] > 6) return FC_NEEDS_PYTHON;
-  return set_size(info, fc_be32(p + 8), fc_be32(p + 12), components[p[17]], p[16]);
 }
 
 /* Jump over a chain of sub-blocks, each led by its length, up to the empty one. */
@@ -34,7 +27,8 @@ static int64_t gif_skip_blocks(fc_reader *reader, int64_t at) {
 }
 
 /* The logical screen, enlarged to hold the first frame: Pillow's size of a GIF. */
-static fc_status probe_gif(fc_reader *reader, fc_image_info *info) {
+static fc_status probe_gif(fc_reader *reader, int whole, fc_image_info *info) {
+  (void)whole;
   const uint8_t *p = fc_reader_at(reader, 0, 13);
   if (!p) return FC_NEEDS_PYTHON;
   uint32_t width = fc_le16(p + 6), height = fc_le16(p + 8);
@@ -44,36 +38,31 @@ static fc_status probe_gif(fc_reader *reader, fc_image_info *info) {
   if (at < 0 || !p || *p != ',') return FC_NEEDS_PYTHON;
   width = FC_MAX(width, fc_le16(p + 1) + fc_le16(p + 5));
   height = FC_MAX(height, fc_le16(p + 3) + fc_le16(p + 7));
-  return set_size(info, width, height, 0, 8);
+  return fc_probe_size(info, width, height, 0, 8);
 }
 
-static fc_status probe_bmp(fc_reader *reader, fc_image_info *info) {
+static fc_status probe_bmp(fc_reader *reader, int whole, fc_image_info *info) {
+  (void)whole;
   const uint8_t *p = fc_reader_at(reader, 14, 12);
   if (!p) return FC_NEEDS_PYTHON;
-  if (fc_le32(p) == 12) return set_size(info, fc_le16(p + 4), fc_le16(p + 6), 0, 8);
+  if (fc_le32(p) == 12) return fc_probe_size(info, fc_le16(p + 4), fc_le16(p + 6), 0, 8);
   uint32_t height = fc_le32(p + 8);
   if (height >> 31) height = 0 - height; /* negative: rows run from top to bottom */
-  return set_size(info, fc_le32(p + 4), height, 0, 8);
+  return fc_probe_size(info, fc_le32(p + 4), height, 0, 8);
 }
 
-static fc_status probe_webp(fc_reader *reader, fc_image_info *info) {
-  const uint8_t *p = fc_reader_at(reader, 12, 18);
-  if (!p) return FC_NEEDS_PYTHON;
-  if (memcmp(p, "VP8X", 4) == 0)
-    return set_size(info, fc_le24(p + 12) + 1, fc_le24(p + 15) + 1, p[8] & 0x10 ? 4 : 3, 8);
-  if (memcmp(p, "VP8L", 4) == 0 && p[8] == 0x2f) {
-    uint32_t bits = fc_le32(p + 9);
-    return set_size(info, (bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1, bits >> 28 & 1 ? 4 : 3,
-                    8);
-  }
-  if (memcmp(p, "VP8 ", 4) == 0 && memcmp(p + 11, "\x9d\x01\x2a", 3) == 0)
-    return set_size(info, fc_le16(p + 14) & 0x3fff, fc_le16(p + 16) & 0x3fff, 3, 8);
-  return FC_NEEDS_PYTHON;
+static fc_status probe_webp(fc_reader *reader, int whole, fc_image_info *info) {
+  (void)whole; /* the header says whether there is metadata */
+  return fc_probe_webp(reader, info);
 }
 
-static fc_status leave_to_pillow(fc_reader *reader, fc_image_info *info) {
-  (void)reader;
-  (void)info;
+static fc_status probe_jpeg(fc_reader *reader, int whole, fc_image_info *info) {
+  (void)whole;
+  return fc_probe_jpeg(reader, info);
+}
+
+static fc_status leave_to_pillow(fc_reader *reader, int whole, fc_image_info *info) {
+  (void)reader, (void)whole, (void)info;
   return FC_NEEDS_PYTHON;
 }
 
@@ -83,12 +72,12 @@ typedef struct signature {
   int32_t format;
   int32_t offset, length; /* of the bytes that tell formats with a common beginning apart */
   const char *start, *bytes;
-  fc_status (*probe)(fc_reader *, fc_image_info *);
+  fc_status (*probe)(fc_reader *, int whole, fc_image_info *);
 } signature;
 
 static const signature signatures[] = {
-    {FC_FORMAT_JPEG, 0, 3, "\xff\xd8", "\xff\xd8\xff", fc_probe_jpeg},
-    {FC_FORMAT_PNG, 0, 8, "\x89PNG", "\x89PNG\r\n\x1a\n", probe_png},
+    {FC_FORMAT_JPEG, 0, 3, "\xff\xd8", "\xff\xd8\xff", probe_jpeg},
+    {FC_FORMAT_PNG, 0, 8, "\x89PNG", "\x89PNG\r\n\x1a\n", fc_probe_png},
     {FC_FORMAT_GIF, 0, 6, "GIF8", "GIF87a", probe_gif},
     {FC_FORMAT_GIF, 0, 6, "GIF8", "GIF89a", probe_gif},
     {FC_FORMAT_BMP, 0, 2, "BM", "BM", probe_bmp},
@@ -106,15 +95,16 @@ static int matches(fc_reader *reader, const signature *s) {
          memcmp(p + s->offset, s->bytes, (size_t)s->length) == 0;
 }
 
-static fc_status probe(fc_reader *reader, const fc_limits *limits, fc_image_info *info) {
+static fc_status probe(fc_reader *reader, const fc_limits *limits, int whole, fc_image_info *info) {
   fc_status status = FC_NEEDS_PYTHON;
   info->bytes = reader->size;
   info->orientation = 1;
   info->scans = 1;
+  if (limits->max_bytes && reader->size > limits->max_bytes) return FC_E_BYTES;
   for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
     if (!matches(reader, &signatures[i])) continue;
     info->format = signatures[i].format;
-    status = signatures[i].probe(reader, info);
+    status = signatures[i].probe(reader, whole, info);
     break;
   }
   if (reader->error) return FC_E_IO;
@@ -132,7 +122,7 @@ fc_status fc_probe_bytes(const uint8_t *data, size_t size, const fc_limits *limi
   reader.size = (int64_t)size;
   reader.fd = -1;
   reader.error = reader.reads = 0;
-  fc_status status = probe(&reader, limits, info);
+  fc_status status = probe(&reader, limits, 1, info);
   if (status == FC_OK && info->format == FC_FORMAT_JPEG && info->flags & FC_IMAGE_MULTISCAN) {
     info->scans = fc_jpeg_count_scans(data, size, limits->max_scans);
     if (info->scans > limits->max_scans) return FC_E_SCANS;
@@ -140,7 +130,7 @@ fc_status fc_probe_bytes(const uint8_t *data, size_t size, const fc_limits *limi
   return status;
 }
 
-fc_status fc_probe_file(const char *path, const fc_limits *limits, fc_image_info *info,
+fc_status fc_probe_file(const char *path, const fc_limits *limits, int whole, fc_image_info *info,
                         int *detail) {
   int none;
   if (!detail) detail = &none;
@@ -154,7 +144,7 @@ fc_status fc_probe_file(const char *path, const fc_limits *limits, fc_image_info
   reader.valid = 0;
   fc_status status = fc_file_open(path, &reader.fd, &reader.size, detail);
   if (status != FC_OK) return status;
-  status = probe(&reader, limits, info);
+  status = probe(&reader, limits, whole, info);
   *detail = reader.error;
   close(reader.fd);
   return status;

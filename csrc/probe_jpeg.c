@@ -31,51 +31,6 @@ enum {
   COM = 0xfe,
 };
 
-/* ---- EXIF ----------------------------------------------------------------------------------- */
-
-typedef struct exif_view {
-  fc_reader *reader;
-  int64_t base, end; /* of the TIFF structure inside the file, end exclusive */
-  int big_endian;
-} exif_view;
-
-static const uint8_t *exif_at(const exif_view *exif, uint32_t offset, size_t count) {
-  int64_t room = exif->end - exif->base;
-  if ((int64_t)offset > room || (int64_t)count > room - (int64_t)offset) return NULL;
-  return fc_reader_at(exif->reader, exif->base + offset, count);
-}
-
-static uint32_t exif_16(const exif_view *exif, const uint8_t *p) {
-  return exif->big_endian ? fc_be16(p) : fc_le16(p);
-}
-
-static uint32_t exif_32(const exif_view *exif, const uint8_t *p) {
-  return exif->big_endian ? fc_be32(p) : fc_le32(p);
-}
-
-/* Tag 0x0112 of the first directory.  What does not fit is passed over: a damaged EXIF block does
- * not make an image unreadable. */
-static int exif_orientation(fc_reader *reader, int64_t base, int64_t end) {
-  exif_view exif = {reader, base, end, 0};
-  const uint8_t *p = exif_at(&exif, 0, 8);
-  if (!p) return 1;
-  if (memcmp(p, "MM\0*", 4) == 0)
-    exif.big_endian = 1;
-  else if (memcmp(p, "II*\0", 4) != 0)
-    return 1;
-  uint32_t at = exif_32(&exif, p + 4);
-  if (!(p = exif_at(&exif, at, 2))) return 1;
-  uint32_t entries = exif_16(&exif, p), orientation = 1;
-  at += 2; /* no overflow: at lies within the segment */
-  for (uint32_t i = 0; i < entries && (p = exif_at(&exif, at, 12)); i++, at += 12) {
-    uint32_t tag = exif_16(&exif, p), type = exif_16(&exif, p + 2), count = exif_32(&exif, p + 4);
-    if (tag != 0x0112 || count != 1) continue;
-    if (type == 3) orientation = exif_16(&exif, p + 8);
-    if (type == 4) orientation = exif_32(&exif, p + 8);
-  }
-  return orientation >= 1 && orientation <= 8 ? (int)orientation : 1;
-}
-
 /* ---- segments ------------------------------------------------------------------------------- */
 
 typedef struct segment {
@@ -147,9 +102,33 @@ static int lacks_version(fc_reader *reader, const segment *s) {
          (s->marker == APP14 && starts_with(reader, s, "Adobe", 5));
 }
 
+/* The blocks in which Pillow looks for the orientation. */
+typedef struct metadata {
+  fc_range exif, xmp;
+  int exif_parts;
+} metadata;
+
+static void note_metadata(fc_reader *reader, const segment *s, metadata *blocks) {
+  static const char exif_name[6] = "Exif\0", xmp_name[] = "http://ns.adobe.com/xap/1.0/";
+  if (s->marker != APP1) return;
+  if (starts_with(reader, s, exif_name, sizeof exif_name)) {
+    if (blocks->exif_parts++ == 0) blocks->exif = (fc_range){s->at, s->at + s->length};
+  } else if (starts_with(reader, s, xmp_name, sizeof xmp_name)) { /* the last one counts */
+    blocks->xmp = (fc_range){s->at + (int64_t)sizeof xmp_name, s->at + s->length};
+  }
+}
+
+static void find_orientation(fc_reader *reader, const metadata *blocks, fc_image_info *info) {
+  /* Pillow strings several EXIF blocks together; here only the first can be read. */
+  if (blocks->exif_parts > 1)
+    info->flags |= FC_IMAGE_ASK_ORIENTATION;
+  else
+    fc_find_orientation(reader, blocks->exif, blocks->xmp, info);
+}
+
 fc_status fc_probe_jpeg(fc_reader *reader, fc_image_info *info) {
   int64_t at = 2;
-  int exif_seen = 0;
+  metadata blocks = {0};
   for (;;) {
     segment s = {.marker = next_marker(reader, &at)};
     if (s.marker < 0) return fc_reader_failure(reader);
@@ -163,17 +142,19 @@ fc_status fc_probe_jpeg(fc_reader *reader, fc_image_info *info) {
     s.length = FC_MAX((int64_t)fc_be16(p) - 2, 0); /* lengths 0 and 1 are read over */
     at = s.at + s.length;
     if (at > reader->size) return FC_E_TRUNCATED;
-    if (s.marker == SOS) return read_scan(reader, &s, info);
+    if (s.marker == SOS) {
+      fc_status status = read_scan(reader, &s, info);
+      if (status == FC_OK) find_orientation(reader, &blocks, info);
+      return status;
+    }
     if (is_frame(s.marker)) {
       if (info->width != 0) return FC_E_CORRUPT; /* a second frame */
       fc_status status = read_frame(reader, &s, info);
       if (status != FC_OK) return status;
-    } else if (s.marker == APP1 && !exif_seen && starts_with(reader, &s, "Exif\0\0", 6)) {
-      exif_seen = 1;
-      info->orientation = exif_orientation(reader, s.at + 6, at);
     } else if (lacks_version(reader, &s)) {
       return FC_E_CORRUPT;
     }
+    note_metadata(reader, &s, &blocks);
   }
 }
 

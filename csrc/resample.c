@@ -16,15 +16,15 @@ fc_status fc_geometry_check(const fc_geometry *g) {
 
 int fc_spec_is_valid(const fc_image_spec *spec) {
   const int channels = spec->channels;
-  return (channels == 1 || channels == 3 || channels == 4) && spec->filter >= 0 &&
-         spec->filter < FC_FILTER_COUNT;
+  if (spec->filter < 0 || spec->filter >= FC_FILTER_COUNT) return 0;
+  return channels == 1 || (!spec->wide && (channels == 3 || channels == 4));
 }
 
 static void fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec) {
-  const size_t channels = (size_t)spec->channels, bytes = pixels * channels;
+  const size_t pixel = (size_t)fc_pixel_bytes(spec), bytes = pixels * pixel;
   if (!bytes) return;
-  memcpy(out, spec->fill, channels);
-  for (size_t done = channels; done < bytes;) {
+  memcpy(out, spec->fill, pixel);
+  for (size_t done = pixel; done < bytes;) {
     size_t step = FC_MIN(done, bytes - done);
     memcpy(out + done, out, step);
     done += step;
@@ -33,25 +33,25 @@ static void fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec) 
 
 void fc_fill_around(uint8_t *out, size_t stride, const fc_geometry *g, const fc_rect *inside,
                     const fc_image_spec *spec) {
-  const size_t channels = (size_t)spec->channels;
+  const size_t pixel = (size_t)fc_pixel_bytes(spec);
   for (int32_t y = 0; y < g->out_h; y++) {
     uint8_t *row = out + (size_t)y * stride;
     if (y < inside->y0 || y >= inside->y1) {
       fill_pixels(row, (size_t)g->out_w, spec);
     } else {
       fill_pixels(row, (size_t)inside->x0, spec);
-      fill_pixels(row + (size_t)inside->x1 * channels, (size_t)(g->out_w - inside->x1), spec);
+      fill_pixels(row + (size_t)inside->x1 * pixel, (size_t)(g->out_w - inside->x1), spec);
     }
   }
 }
 
 /* Push the needed rows.  Those that the kernels would read beyond the end of the source go through
  * `copy`, one after another. */
-static void push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size,
-                        int channels, uint8_t *copy) {
+static void push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
+                        uint8_t *copy) {
   const fc_rect need = fc_sink_need(sink);
-  const size_t from = (size_t)need.x0 * (size_t)channels;
-  const size_t bytes = (size_t)(need.x1 - need.x0) * (size_t)channels;
+  const size_t from = (size_t)need.x0 * (size_t)pixel;
+  const size_t bytes = (size_t)(need.x1 - need.x0) * (size_t)pixel;
   const uint8_t *rows[FC_SINK_ROWS];
   int count = 0;
   fc_sink_begin(sink, need.y0, need.x0);
@@ -77,7 +77,7 @@ static void push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, siz
 fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geometry *g,
                       const fc_image_spec *spec, uint8_t *out, size_t out_stride) {
   if (fc_geometry_check(g) != FC_OK || !fc_spec_is_valid(spec)) return FC_E_ARGUMENT;
-  const size_t row = (size_t)g->src_w * (size_t)spec->channels;
+  const size_t row = (size_t)g->src_w * (size_t)fc_pixel_bytes(spec);
   if (source_stride < row) return FC_E_ARGUMENT;
   fc_sink *sink = fc_sink_new();
   uint8_t *copy = malloc(row + FC_ROW_SLACK);
@@ -85,7 +85,7 @@ fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geom
   if (sink && copy) status = fc_sink_plan(sink, g, spec, out, out_stride);
   if (status == FC_OK) {
     const size_t size = (size_t)(g->src_h - 1) * source_stride + row;
-    push_pixels(sink, source, source_stride, size, spec->channels, copy);
+    push_pixels(sink, source, source_stride, size, fc_pixel_bytes(spec), copy);
   }
   free(copy);
   fc_sink_free(sink);

@@ -31,6 +31,10 @@ struct fc_sink {
   /* DOWN_FIRST: FC_SINK_ROWS rows between the passes, and as many after them. */
   uint8_t *between, *after;
   size_t after_pitch;
+  /* Colours are blended multiplied by their opacity: FC_SINK_ROWS pushed rows in that form. */
+  int premultiply;
+  uint8_t *multiplied;
+  size_t multiplied_pitch;
 
   int64_t row;   /* the next pushed row, counted from y.lo */
   int32_t ready; /* source rows before this one are in the ring or not needed */
@@ -99,7 +103,7 @@ static size_t pitch_for(int32_t pixels, int channels) {
  */
 static double *place(fc_sink *sink, const fc_span *y, const fc_span *x, const fc_image_spec *spec,
                      fc_carver *carver) {
-  const int channels = spec->channels, filter = spec->filter;
+  const int channels = fc_pixel_bytes(spec), filter = spec->filter;
   fc_axis_carve(&sink->y, y, filter, carver);
   fc_axis_carve(&sink->x.axis, x, filter, carver);
   const size_t taps_x = (size_t)fc_axis_taps(x, filter);
@@ -118,6 +122,12 @@ static double *place(fc_sink *sink, const fc_span *y, const fc_span *x, const fc
   }
   sink->ring_rows = FC_MIN(taps_y, INT32_MAX - FC_SINK_ROWS) + FC_SINK_ROWS;
   sink->ring = fc_carve(carver, (size_t)sink->ring_rows, sink->ring_pitch);
+  sink->premultiply = spec->premultiply && spec->channels == 4 && filter != FC_NEAREST;
+  if (sink->order == NEITHER) sink->premultiply = 0;
+  if (sink->premultiply) {
+    sink->multiplied_pitch = pitch_for(fc_axis_extent(x, filter), channels);
+    sink->multiplied = fc_carve(carver, FC_SINK_ROWS, sink->multiplied_pitch);
+  }
   size_t work = FC_MAX(fc_axis_work(y, filter), fc_axis_work(x, filter));
   return fc_carve(carver, work, 1);
 }
@@ -156,7 +166,7 @@ static fc_status plan_axes(fc_sink *sink, const fc_span *y, const fc_span *x,
   double *work = place(sink, y, x, spec, &carver);
 
   fc_axis_plan(&sink->y, y, spec->filter, 0, work);
-  fc_axis_plan(&sink->x.axis, x, spec->filter, spec->channels, work);
+  fc_axis_plan(&sink->x.axis, x, spec->filter, sink->x.channels, work);
   if (sink->x.axis.pass >= FC_PASS_HIGH) sink->kernels->pack(&sink->x);
   return FC_OK;
 }
@@ -166,10 +176,12 @@ fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec 
   sink->y.count = sink->y.lo = sink->y.hi = 0;
   sink->x.axis.count = sink->x.axis.lo = sink->x.axis.hi = 0;
   if (!fc_spec_is_valid(spec)) return FC_E_ARGUMENT;
-  const size_t channels = (size_t)spec->channels;
+  const size_t channels = (size_t)fc_pixel_bytes(spec);
   if (out_stride < (size_t)g->out_w * channels) return FC_E_ARGUMENT;
 
   const fc_span y = span_y(g), x = span_x(g);
+  if (spec->wide && spec->filter != FC_NEAREST && order_of(&y, &x, spec->filter) != NEITHER)
+    return FC_NEEDS_PYTHON;
   fc_rect inside = {0, 0, 0, 0};
   const int is_empty = !y.count || !x.count;
   if (!is_empty) {
@@ -182,7 +194,7 @@ fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec 
   if (is_empty) return FC_OK;
 
   sink->kernels = kernels_here();
-  sink->x.channels = spec->channels;
+  sink->x.channels = fc_pixel_bytes(spec);
   fc_status status = plan_axes(sink, &y, &x, spec);
   if (status != FC_OK) return status;
   sink->out = out + (size_t)inside.y0 * out_stride + (size_t)inside.x0 * channels;
@@ -235,6 +247,10 @@ static int is_ready(const fc_sink *sink, int32_t position) {
   return position < sink->y.count && sink->y.start[position] + sink->y.taps <= sink->ready;
 }
 
+static void divide(const fc_sink *sink, uint8_t *row) {
+  if (sink->premultiply) fc_divide_alpha(row, sink->out_bytes / 4);
+}
+
 /* As many finished rows as the across pass takes at once; returns how many. */
 static int finish_some(fc_sink *sink) {
   const uint8_t *in[FC_SINK_ROWS];
@@ -247,7 +263,10 @@ static int finish_some(fc_sink *sink) {
     out[count] = sink->after + (size_t)count * sink->after_pitch;
   }
   sink->kernels->across(&sink->x, in, out, count);
-  for (int i = 0; i < count; i++) memcpy(out_row(sink, sink->next + i), out[i], sink->out_bytes);
+  for (int i = 0; i < count; i++) {
+    memcpy(out_row(sink, sink->next + i), out[i], sink->out_bytes);
+    divide(sink, out_row(sink, sink->next + i));
+  }
   sink->next += count;
   return count;
 }
@@ -257,8 +276,10 @@ static void finish_rows(fc_sink *sink) {
     while (finish_some(sink) != 0) continue;
     return;
   }
-  for (; is_ready(sink, sink->next); sink->next++)
+  for (; is_ready(sink, sink->next); sink->next++) {
     down(sink, sink->next, out_row(sink, sink->next));
+    divide(sink, out_row(sink, sink->next));
+  }
 }
 
 /* ---- rows in ---- */
@@ -281,6 +302,8 @@ static inline void pick(const fc_axis *axis, const size_t channels, const uint8_
 static void pick_pixels(const fc_axis *axis, int channels, const uint8_t *row, uint8_t *out) {
   if (channels == 1)
     pick(axis, 1, row, out);
+  else if (channels == 2)
+    pick(axis, 2, row, out);
   else if (channels == 3)
     pick(axis, 3, row, out);
   else
@@ -303,6 +326,12 @@ static void put_into_ring(fc_sink *sink, const uint8_t *const *rows, uint8_t *co
   }
 }
 
+static const uint8_t *multiply(const fc_sink *sink, const uint8_t *row, int place) {
+  uint8_t *multiplied = sink->multiplied + (size_t)place * sink->multiplied_pitch;
+  fc_multiply_alpha(multiplied, row, (size_t)(sink->x.axis.hi - sink->x.axis.lo));
+  return multiplied;
+}
+
 /* At most FC_SINK_ROWS rows, for which the ring has room beside those still in use. */
 static void push_some(fc_sink *sink, const uint8_t *const *rows, int count) {
   const uint8_t *in[FC_SINK_ROWS];
@@ -311,6 +340,7 @@ static void push_some(fc_sink *sink, const uint8_t *const *rows, int count) {
   for (int i = 0; i < count; i++, sink->row++) {
     if (!is_used(sink, sink->row)) continue;
     in[used] = rows[i] + sink->skip;
+    if (sink->premultiply) in[used] = multiply(sink, in[used], used);
     out[used++] = sink->order == NEITHER ? out_row(sink, (int32_t)sink->row)
                                          : ring_row(sink, (int32_t)sink->row);
   }

@@ -20,6 +20,8 @@ static const char *const status_text[FC_STATUS_COUNT] = {
     [FC_E_CORRUPT] = "the image data are corrupt",
     [FC_E_PIXELS] = "the image has more pixels than the limit allows",
     [FC_E_SCANS] = "the progressive image has more scans than the limit allows",
+    [FC_E_BYTES] = "more bytes than the limit allows",
+    [FC_E_TIME] = "decoding took longer than the limit allows",
     [FC_E_CHANGED] = "the file changed after it was probed",
 };
 
@@ -39,7 +41,8 @@ const char *fc_format_name(int format) {
   return format_name[format];
 }
 
-/* libjpeg's messages are printf formats whose values were not kept: show a "?" in their place. */
+/* A codec's messages may be printf formats whose values were not kept: show a "?" in their place.
+ */
 static void blank_conversions(char *text) {
   char *to = text;
   for (const char *from = text; *from;) {
@@ -60,7 +63,8 @@ const char *fc_describe(int status, int detail, char *buffer, size_t capacity) {
   if (status == FC_E_IO && detail != 0) {
     if (strerror_r(detail, more, sizeof more) != 0) snprintf(more, sizeof more, "errno %d", detail);
   } else if (status == FC_E_CORRUPT && detail != 0) {
-    snprintf(more, sizeof more, "%s", fc_jpeg_message(detail));
+    int codec = fc_codec_of(detail >> 16);
+    if (codec >= 0) snprintf(more, sizeof more, "%s", fc_codecs[codec]->message(detail & 0xffff));
     blank_conversions(more);
   }
   snprintf(buffer, capacity, "%s%s%s", fc_status_text(status), *more ? ": " : "", more);

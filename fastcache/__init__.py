@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from fastcache import errors, schema, sources, transforms
 
 if TYPE_CHECKING:
+    from fastcache.fill.codec_table import codecs
+    from fastcache.fill.limits import Limits
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
 
@@ -21,10 +23,22 @@ __version__ = version("fastcache")
 
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
+    "Limits": "fastcache.fill.limits",
+    "codecs": "fastcache.fill.codec_table",
     "collate": "fastcache.read.collate",
 }
 
-__all__ = ["ArenaDataset", "__version__", "collate", "errors", "schema", "sources", "transforms"]
+__all__ = [
+    "ArenaDataset",
+    "Limits",
+    "__version__",
+    "codecs",
+    "collate",
+    "errors",
+    "schema",
+    "sources",
+    "transforms",
+]
 
 
 def __getattr__(name: str) -> Any:

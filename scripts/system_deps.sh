@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make sure that what pip cannot install is there: usage system_deps.sh build|lint|c|bench...
+# Make sure that what pip cannot install is there: usage system_deps.sh build|lint|c|replay|codecs|bench...
 # Installs missing packages with apt-get when it may, otherwise names them and stops.
 set -eu
 : "${PYTHON:=python3}" "${CC:=cc}" "${PKG_CONFIG:=pkg-config}"
@@ -8,7 +8,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 have_headers() { "$PYTHON" -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'; }
 have_venv() { "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; }
-have_libjpeg() { "$PKG_CONFIG" --exists libjpeg 2>/dev/null; }
+have_module() { "$PKG_CONFIG" --exists "$1" 2>/dev/null; }
 have_benchmark() {
     echo '#include <benchmark/benchmark.h>' | "${CXX:-c++}" -x c++ -fsyntax-only - 2>/dev/null
 }
@@ -33,7 +33,9 @@ look() {
         build)
             need "have $CC" gcc gcc -
             need "have $PKG_CONFIG" pkg-config pkgconf pkg-config
-            need have_libjpeg libjpeg-dev libjpeg-turbo-devel jpeg-turbo
+            need "have_module libjpeg" libjpeg-dev libjpeg-turbo-devel jpeg-turbo
+            need "have_module libdeflate" libdeflate-dev libdeflate-devel libdeflate
+            need "have_module libwebp" libwebp-dev libwebp-devel webp
             need "have $PYTHON" python3 python3 python
             if have "$PYTHON"; then
                 need have_headers python3-dev python3-devel python
@@ -45,12 +47,18 @@ look() {
             need "have clang" clang clang llvm
             need have_sanitizers libclang-rt-dev compiler-rt llvm
             ;;
+        replay) need "have valgrind" valgrind valgrind - ;;
+        codecs)
+            need "have cmake" cmake cmake cmake
+            need "have curl" curl curl -
+            case $(uname -m) in x86_64 | amd64) need "have nasm" nasm nasm nasm ;; esac
+            ;;
         bench)
             need "have ${CXX:-c++}" g++ gcc-c++ -
             need have_benchmark libbenchmark-dev google-benchmark-devel google-benchmark
             ;;
         *)
-            echo "system_deps.sh: unknown group '$group'; known: build lint c bench" >&2
+            echo "system_deps.sh: unknown group '$group'; known: build lint c replay codecs bench" >&2
             exit 2
             ;;
         esac

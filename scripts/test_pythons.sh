@@ -17,8 +17,7 @@ for python in "$@"; do
     venv=$PWD/.venv-light-$version
     echo "== $python: $wheel"
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install -q \
-        numpy pillow psutil tqdm pytest hypothesis 'cython>=3.1' 'setuptools>=77'
+    "$venv/bin/python" -m pip install -q -r requirements-light.txt
     "$venv/bin/python" -m pip install -q --force-reinstall --no-deps "$wheel"
     "$venv/bin/python" scripts/test_wheel.py -q
     tested=$((tested + 1))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from jpeg_writer import write_jpeg
-from PIL import Image
+from PIL import Image, features
 
 # Odd, prime and tiny sizes (height, width): block edges and chroma edges fall everywhere.
 SIZES = [(1, 1), (1, 17), (17, 1), (7, 5), (8, 8), (16, 16), (31, 47), (64, 48), (101, 97)]
@@ -180,7 +180,7 @@ def jpeg_kinds() -> dict[str, bytes]:
 
 
 def other_kinds() -> dict[str, bytes]:
-    """Return files of other formats, by ``format-mode``: these take the Python step."""
+    """Return files of the other usual formats, by ``format-mode``."""
     kinds = {
         f"png-{mode}": encode(photo(31, 47, mode), "PNG")
         for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
@@ -190,6 +190,45 @@ def other_kinds() -> dict[str, bytes]:
         kinds[f"{fmt.lower()}-RGB"] = encode(photo(31, 47), fmt)
     kinds["webp-lossless"] = encode(photo(31, 47, "RGBA"), "WEBP", lossless=True)
     return kinds
+
+
+def pillow_kinds() -> dict[str, bytes]:
+    """Return files of formats that only Pillow decodes, by its name for them and the mode."""
+    modes = {
+        "BMP": ("1", "L", "P", "RGB", "RGBA"),
+        "DIB": ("L", "RGB"),
+        "GIF": ("L", "P", "RGB"),
+        "PPM": ("1", "L", "RGB"),
+        "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"),
+        "TGA": ("L", "LA", "P", "RGB", "RGBA"),
+        "PCX": ("1", "L", "P", "RGB"),
+        "ICO": ("RGB", "RGBA"),
+        "JPEG2000": ("L", "LA", "RGB", "RGBA"),
+        "AVIF": ("L", "RGB", "RGBA"),
+    }
+    return {
+        f"{fmt}-{mode}": encode(photo(32, 32, mode) if fmt == "ICO" else photo(31, 47, mode), fmt)
+        for fmt, kinds in modes.items()
+        if features.check({"AVIF": "avif", "JPEG2000": "jpg_2000"}.get(fmt, "zlib"))
+        for mode in kinds
+    }
+
+
+def animated_kinds() -> dict[str, bytes]:
+    """Return a file of three different frames for every format that can hold them."""
+    frames = [photo(31, 47, seed=seed) for seed in range(3)]
+    return {
+        fmt: encode(frames[0], fmt, save_all=True, append_images=frames[1:], duration=50)
+        for fmt in ("GIF", "WEBP", "PNG", "TIFF")
+    }
+
+
+def with_png_orientation(image: Image.Image, orientation: int, fmt: str = "PNG") -> bytes:
+    """Return a PNG or WebP whose EXIF block holds this orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"lossless": True} if fmt == "WEBP" else {}
+    return encode(image, fmt, exif=exif.tobytes(), **options)
 
 
 def broken_kinds() -> dict[str, bytes]:

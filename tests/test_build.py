@@ -1,17 +1,14 @@
-"""The core builds by itself, the build stops early with advice, archives and wheel are whole."""
+"""The core builds by itself, the build stops early with advice, the source archive is whole."""
 
 import ctypes
-import importlib.metadata
-import importlib.util
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
-from pathlib import Path
 
 import pytest
 from project import source_root
@@ -26,9 +23,11 @@ TOPS = (
     "docs",
     "scripts",
     ".ci",
+    ".github",
     "licenses",
 )
 CC = shlex.split(os.environ.get("CC", "cc"))
+CODECS = ("libjpeg", "libdeflate", "libwebp")
 LEFTOVERS = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis", "*.py[cod]", "*.so")
 
 
@@ -42,9 +41,9 @@ def run(command, **options):
 @pytest.fixture(scope="module")
 def core_library(tmp_path_factory):
     """csrc/ as a shared library, made by one plain compiler line."""
-    flags = run(["pkg-config", "--cflags", "--libs", "libjpeg"])
+    flags = run(["pkg-config", "--cflags", "--libs", *CODECS])
     if flags.returncode != 0 or shutil.which(CC[0]) is None:
-        pytest.skip("needs a C compiler, pkg-config and libjpeg-turbo's headers")
+        pytest.skip(f"needs a C compiler, pkg-config and the headers of {', '.join(CODECS)}")
     library = tmp_path_factory.mktemp("core") / "libfastcache.so"
     sources = sorted(map(str, (ROOT / "csrc").glob("*.c")))
     line = [*CC, "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *sources]
@@ -99,10 +98,10 @@ def tree(tmp_path):
 def setup(tree, *arguments, **environment):
     pytest.importorskip("Cython")
     pytest.importorskip("setuptools", minversion="77")
+    # The codecs of the wheel under test are no business of the trees that are built here.
+    inherited = {name: value for name, value in os.environ.items() if name != "FASTCACHE_CODECS"}
     return run(
-        [sys.executable, "setup.py", "-q", *arguments],
-        cwd=tree,
-        env={**os.environ, **environment},
+        [sys.executable, "setup.py", "-q", *arguments], cwd=tree, env={**inherited, **environment}
     )
 
 
@@ -111,8 +110,23 @@ def test_missing_pkg_config_names_the_packages(tree):
     assert done.returncode == 1
     for package in ("libjpeg62-turbo-dev", "libjpeg-dev", "libjpeg-turbo-devel", "jpeg-turbo"):
         assert package in done.stderr
+    for package in ("pkg-config", "libdeflate-dev", "libwebp-dev", "libwebp-devel", "webp"):
+        assert package in done.stderr
     assert "error:" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("module", CODECS)
+def test_only_what_is_missing_is_named(tree, tmp_path, module):
+    fake = tmp_path / "pkg-config"
+    fake.write_text(f'#!/bin/sh\ncase "$*" in *"--exists {module}"*) exit 1 ;; esac\necho\n')
+    fake.chmod(0o755)
+    done = setup(tree, "build_clib", PKG_CONFIG=str(fake))
+    assert done.returncode == 1
+    (needed,) = re.findall(r"^fastcache needs (.+)\. Install it", done.stderr, re.M)
+    assert re.fullmatch(rf"{module} >= [\d.]+", needed)
+    (packages,) = re.findall(r"Ubuntu +apt-get install pkg-config (.+)", done.stderr)
+    assert packages == f"{module}-dev"
 
 
 def test_missing_header_is_told_before_any_compiler_error(tree):
@@ -144,7 +158,55 @@ def test_unknown_build_mode_is_refused(tree):
     assert "release, debug, asan, coverage" in done.stderr
 
 
-# ---- archives and wheel -------------------------------------------------------------------------
+# ---- codec libraries from source ----------------------------------------------------------------
+
+
+def test_a_folder_without_codecs_is_refused(tree, tmp_path):
+    done = setup(tree, "build_clib", FASTCACHE_CODECS=str(tmp_path / "nothing"))
+    assert done.returncode == 1
+    assert "scripts/build_codecs.sh" in done.stderr
+    assert "libdeflate.a" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_codecs_of_another_content_are_refused(tree, tmp_path):
+    """An archive whose SHA-256 is not the pinned one is never unpacked."""
+    table = (tree / "scripts" / "codecs.txt").read_text()
+    name, version, *_ = next(li for li in table.splitlines() if li and li[0] != "#").split()
+    (tmp_path / f"{name}-{version}.tar.gz").write_bytes(b"not what upstream released")
+    script = str(tree / "scripts" / "build_codecs.sh")
+    done = run(["sh", script, str(tmp_path / "prefix"), str(tmp_path)])
+    assert done.returncode == 1
+    assert f"{name}-{version}.tar.gz has SHA-256" in done.stderr
+    assert not (tmp_path / "prefix" / "codecs.txt").exists()
+    assert not list((tmp_path / "prefix" / "lib").iterdir())
+
+
+def test_wheel_with_static_codecs_lists_them(tree, tmp_path):
+    """CycloneDX where PEP 770 puts it, from the table of what was built."""
+    table = (tree / "scripts" / "codecs.txt").read_text()
+    (tmp_path / "codecs.txt").write_text(table)
+    done = setup(tree, "dist_info", "--output-dir", "out", FASTCACHE_CODECS=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (path,) = (tree / "out").glob("*.dist-info/sboms/codecs.cdx.json")
+    bill = json.loads(path.read_text())
+    assert bill["bomFormat"] == "CycloneDX"
+    listed = {
+        (
+            library["name"],
+            library["version"],
+            library["externalReferences"][0]["hashes"][0]["content"],
+            library["externalReferences"][0]["url"],
+            library["licenses"][0]["expression"],
+        )
+        for library in bill["components"]
+    }
+    lines = [line for line in table.splitlines() if line and line[0] != "#"]
+    assert listed == {tuple(line.split(maxsplit=4)) for line in lines}
+    assert len(listed) == len(CODECS)
+
+
+# ---- source archive -----------------------------------------------------------------------------
 
 
 def test_source_archive_is_complete(tree):
@@ -161,66 +223,3 @@ def test_source_archive_is_complete(tree):
     assert not written - packed
     assert "csrc/fastcache.h" in packed
     assert not {name for name in packed if re.search(r"\.(so|o|pyc)$|__pycache__", name)}
-
-
-def installed_files():
-    try:
-        distribution = importlib.metadata.distribution("fastcache")
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip("fastcache is not installed")
-    return distribution, [str(path) for path in distribution.files or []]
-
-
-def test_tests_see_the_installed_package_and_not_the_sources():
-    if "FASTCACHE_SOURCE" not in os.environ:
-        pytest.skip("only `make test` promises it")
-    found = importlib.util.find_spec("fastcache")
-    assert found is not None
-    assert found.origin is not None
-    assert Path(found.origin).is_relative_to(sysconfig.get_path("platlib"))
-
-
-def test_version_has_one_source():
-    distribution, _ = installed_files()
-    (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.M)
-    assert distribution.version == version
-    shown = run([sys.executable, "-c", "import fastcache; print(fastcache.__version__)"])
-    assert shown.stdout.strip() == version, shown.stderr
-
-
-def test_wheel_holds_types_and_extensions_and_no_sources():
-    _, files = installed_files()
-    assert "fastcache/py.typed" in files
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    for path in (ROOT / "fastcache" / "_core").glob("*.pyx"):
-        assert f"fastcache/_core/{path.stem}{suffix}" in files
-        assert f"fastcache/_core/{path.stem}.pyi" in files
-    assert not [name for name in files if name.endswith((".pyx", ".pxd", ".c", ".h"))]
-
-
-def test_every_extension_loads():
-    """A function that the core declares and nobody wrote shows itself here, not in a user's run."""
-    installed_files()
-    for path in (ROOT / "fastcache" / "_core").glob("*.pyx"):
-        importlib.import_module(f"fastcache._core.{path.stem}")
-
-
-def test_wheel_brings_its_own_libjpeg():
-    distribution, files = installed_files()
-    if "manylinux" not in (distribution.read_text("WHEEL") or ""):
-        pytest.skip("not a repaired Linux wheel")
-    assert [name for name in files if re.match(r"fastcache\.libs/libjpeg", name)]
-    program = "import fastcache._core.image; print(open('/proc/self/maps').read())"
-    maps = run([sys.executable, "-c", program])
-    assert maps.returncode == 0, maps.stderr
-    mapped = set(re.findall(r"\S*libjpeg\S*", maps.stdout))
-    assert [path for path in mapped if "/fastcache.libs/" in path]
-    # Pillow's copy may be there too, the system's must not.
-    assert not [path for path in mapped if "/site-packages/" not in path]
-
-
-def test_importing_fastcache_does_not_import_torch():
-    installed_files()
-    program = "import sys, fastcache; print('torch' in sys.modules)"
-    done = run([sys.executable, "-c", program])
-    assert done.stdout.strip() == "False", done.stdout + done.stderr

@@ -23,6 +23,8 @@ cdef extern from "fastcache.h" nogil:
         FC_E_CORRUPT
         FC_E_PIXELS
         FC_E_SCANS
+        FC_E_BYTES
+        FC_E_TIME
         FC_E_CHANGED
         FC_STATUS_COUNT
 
@@ -66,6 +68,9 @@ cdef extern from "fastcache.h" nogil:
     enum:
         FC_IMAGE_IN_C
         FC_IMAGE_MULTISCAN
+        FC_IMAGE_ALPHA
+        FC_IMAGE_ANIMATED
+        FC_IMAGE_ASK_ORIENTATION
 
     ctypedef struct fc_image_info:
         int64_t bytes
@@ -80,14 +85,16 @@ cdef extern from "fastcache.h" nogil:
 
     ctypedef struct fc_limits:
         int64_t max_pixels
+        int64_t max_bytes
         int32_t max_scans
+        int32_t max_ms
 
     const fc_limits fc_default_limits
 
     fc_status fc_probe_bytes(const uint8_t *data, size_t size, const fc_limits *limits,
                              fc_image_info *info) noexcept
-    fc_status fc_probe_file(const char *path, const fc_limits *limits, fc_image_info *info,
-                            int *detail) noexcept
+    fc_status fc_probe_file(const char *path, const fc_limits *limits, int whole,
+                            fc_image_info *info, int *detail) noexcept
 
     # ---- resample
     ctypedef enum fc_filter:
@@ -117,6 +124,8 @@ cdef extern from "fastcache.h" nogil:
         int32_t channels
         int32_t filter
         int32_t apply_orientation
+        int32_t wide
+        int32_t premultiply
         uint8_t fill[4]
         fc_limits limits
 
@@ -137,6 +146,13 @@ cdef extern from "fastcache.h" nogil:
     size_t fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
                              const fc_geometry *geometry) noexcept
 
+    ctypedef struct fc_codec_about:
+        int32_t format
+        const char *library
+        char version[24]
+
+    int fc_codec_list(int index, fc_codec_about *about) noexcept
+
     # ---- jobs
     ctypedef struct fc_cursor:
         int64_t count
@@ -154,6 +170,7 @@ cdef extern from "fastcache.h" nogil:
         fc_cursor cursor
         fc_paths paths
         fc_limits limits
+        int32_t whole
         fc_image_info *info
         int32_t *status
         int32_t *detail

@@ -10,3 +10,4 @@ cdef class Spec:
 
 
 cdef void *at(uint8_t[::1] buffer, Py_ssize_t need) except? NULL
+cdef int pixel_bytes(Spec spec) noexcept

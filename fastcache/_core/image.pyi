@@ -12,14 +12,25 @@ NEEDS_PYTHON: int
 E_IO: int
 E_NOMEM: int
 E_TRUNCATED: int
+E_PIXELS: int
+E_SCANS: int
+E_BYTES: int
+E_TIME: int
+UNKNOWN: int
+JPEG: int
 IN_C: int
+ANIMATED: int
+ASK_ORIENTATION: int
 INFO_BYTES: int
 GEOMETRY_BYTES: int
 MAX_PIXELS: int
+MAX_BYTES: int
 MAX_SCANS: int
+MAX_MS: int
 
 def describe(status: int, detail: int) -> str: ...
 def format_name(kind: int) -> str: ...
+def codec_list() -> list[tuple[str, str, str]]: ...
 def cpu_name() -> str: ...
 
 class Spec:
@@ -29,12 +40,16 @@ class Spec:
         channels: int = 3,
         filter: int = 2,  # noqa: A002 - the C struct's word
         apply_orientation: bool = False,
+        wide: bool = False,
+        premultiply: bool = False,
         fill: int = 0,
         max_pixels: int = ...,
+        max_bytes: int = ...,
         max_scans: int = ...,
+        max_ms: int = ...,
     ) -> None: ...
     @property
-    def channels(self) -> int: ...
+    def pixel_bytes(self) -> int: ...
 
 class Decoder:
     def decode(self, data: Any, spec: Spec, geometry: _Bytes, out: _Bytes) -> tuple[int, int]: ...

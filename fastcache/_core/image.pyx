@@ -8,6 +8,8 @@ from libc.stdint cimport int64_t, uint8_t
 from fastcache._core cimport _capi
 from fastcache._core._status cimport describe_status, raise_for_status
 
+import sys
+
 from fastcache.errors import ArgumentError
 
 PENDING = <int> _capi.FC_PENDING
@@ -16,11 +18,21 @@ NEEDS_PYTHON = <int> _capi.FC_NEEDS_PYTHON
 E_IO = <int> _capi.FC_E_IO
 E_NOMEM = <int> _capi.FC_E_NOMEM
 E_TRUNCATED = <int> _capi.FC_E_TRUNCATED
+E_PIXELS = <int> _capi.FC_E_PIXELS
+E_SCANS = <int> _capi.FC_E_SCANS
+E_BYTES = <int> _capi.FC_E_BYTES
+E_TIME = <int> _capi.FC_E_TIME
+UNKNOWN = <int> _capi.FC_FORMAT_UNKNOWN
+JPEG = <int> _capi.FC_FORMAT_JPEG
 IN_C = <int> _capi.FC_IMAGE_IN_C
+ANIMATED = <int> _capi.FC_IMAGE_ANIMATED
+ASK_ORIENTATION = <int> _capi.FC_IMAGE_ASK_ORIENTATION
 INFO_BYTES = sizeof(_capi.fc_image_info)
 GEOMETRY_BYTES = sizeof(_capi.fc_geometry)
 MAX_PIXELS = _capi.fc_default_limits.max_pixels
+MAX_BYTES = _capi.fc_default_limits.max_bytes
 MAX_SCANS = _capi.fc_default_limits.max_scans
+MAX_MS = _capi.fc_default_limits.max_ms
 
 
 def describe(int status, int detail):
@@ -33,6 +45,15 @@ def format_name(int kind):
     return _capi.fc_format_name(kind).decode()
 
 
+def codec_list():
+    """Return (format, library, version) of every codec in this core."""
+    cdef _capi.fc_codec_about about
+    found = []
+    while _capi.fc_codec_list(len(found), &about):
+        found.append((format_name(about.format), about.library.decode(), about.version.decode()))
+    return found
+
+
 def cpu_name():
     """Return the instruction set in use; an unusable FASTCACHE_CPU is an ArgumentError."""
     cdef const char *error = _capi.fc_cpu_mask_error()
@@ -42,12 +63,18 @@ def cpu_name():
 
 
 cdef class Spec:
-    """What every image of a column shares: colour, filter, orientation, padding, limits."""
+    """What every image of a column shares: colour, filter, orientation, padding, limits.
 
-    def __init__(self, *, int channels=3, int filter=2, bint apply_orientation=False, int fill=0,
-                 int64_t max_pixels=MAX_PIXELS, int max_scans=MAX_SCANS):
-        if channels not in (1, 3, 4):
-            raise ArgumentError(f"channels={channels}: the core decodes to 1, 3 or 4")
+    `premultiply` concerns `resample` only: a decoder finds out from the file.
+    """
+
+    def __init__(self, *, int channels=3, int filter=2, bint apply_orientation=False,
+                 bint wide=False, bint premultiply=False, int fill=0,
+                 int64_t max_pixels=MAX_PIXELS, int64_t max_bytes=MAX_BYTES,
+                 int max_scans=MAX_SCANS, int max_ms=MAX_MS):
+        if channels not in (1, 3, 4) or (wide and channels != 1):
+            raise ArgumentError(f"channels={channels}, wide={wide}: the core decodes to 1, 3 or 4 "
+                                "channels of 8 bits, or to 1 of 16")
         if not 0 <= filter < _capi.FC_FILTER_COUNT:
             raise ArgumentError(f"filter={filter}: give one of 0..{_capi.FC_FILTER_COUNT - 1}")
         if not 0 <= fill <= 255:
@@ -55,15 +82,27 @@ cdef class Spec:
         self.value.channels = channels
         self.value.filter = filter
         self.value.apply_orientation = apply_orientation
+        self.value.wide = wide
+        self.value.premultiply = premultiply
         for i in range(4):
             self.value.fill[i] = fill
+        if wide:
+            for i, byte in enumerate(fill.to_bytes(2, sys.byteorder)):
+                self.value.fill[i] = byte
         self.value.limits.max_pixels = max_pixels
+        self.value.limits.max_bytes = max_bytes
         self.value.limits.max_scans = max_scans
+        self.value.limits.max_ms = max_ms
 
     @property
-    def channels(self):
+    def pixel_bytes(self):
         """Bytes per pixel of the output."""
-        return self.value.channels
+        return pixel_bytes(self)
+
+
+cdef int pixel_bytes(Spec spec) noexcept:
+    """Bytes per pixel of the output."""
+    return 2 if spec.value.wide else spec.value.channels
 
 
 cdef void *at(uint8_t[::1] buffer, Py_ssize_t need) except? NULL:
@@ -112,7 +151,7 @@ cdef class Decoder:
             geometry, sizeof(_capi.fc_geometry))
         if _capi.fc_geometry_check(g) != _capi.FC_OK:
             raise ArgumentError("the geometry contradicts itself")
-        cdef size_t stride = <size_t> g.out_w * spec.value.channels
+        cdef size_t stride = <size_t> g.out_w * pixel_bytes(spec)
         cdef uint8_t *target = <uint8_t *> at(out, stride * g.out_h)
         cdef const uint8_t *source = &data[0] if data.shape[0] else NULL
         cdef size_t size = data.shape[0]
@@ -129,8 +168,8 @@ def resample(const uint8_t[::1] source, Spec spec, uint8_t[::1] geometry, uint8_
     cdef const _capi.fc_geometry *g = <_capi.fc_geometry *> at(geometry, sizeof(_capi.fc_geometry))
     if _capi.fc_geometry_check(g) != _capi.FC_OK:
         raise ArgumentError("the geometry contradicts itself")
-    cdef size_t in_stride = <size_t> g.src_w * spec.value.channels
-    cdef size_t out_stride = <size_t> g.out_w * spec.value.channels
+    cdef size_t in_stride = <size_t> g.src_w * pixel_bytes(spec)
+    cdef size_t out_stride = <size_t> g.out_w * pixel_bytes(spec)
     if <size_t> source.shape[0] < in_stride * g.src_h:
         raise ArgumentError(f"source of {source.shape[0]} bytes where "
                             f"{in_stride * g.src_h} are needed")

@@ -15,7 +15,17 @@ class Paths:
 
 class ProbeJob:
     def __init__(
-        self, paths: Paths, info: _Bytes, status: _Bytes, detail: _Bytes, max_pixels: int = ...
+        self,
+        paths: Paths,
+        info: _Bytes,
+        status: _Bytes,
+        detail: _Bytes,
+        *,
+        whole: bool = False,
+        max_pixels: int = ...,
+        max_bytes: int = ...,
+        max_scans: int = ...,
+        max_ms: int = ...,
     ) -> None: ...
     def run(self) -> None: ...
     def cancel(self) -> None: ...

@@ -9,11 +9,11 @@ from libc.string cimport memset
 
 from fastcache._core cimport _capi
 from fastcache._core._status cimport raise_for_status
-from fastcache._core.image cimport Spec, at
+from fastcache._core.image cimport Spec, at, pixel_bytes
 
 import os
 
-from fastcache._core.image import MAX_PIXELS, MAX_SCANS
+from fastcache._core.image import MAX_BYTES, MAX_MS, MAX_PIXELS, MAX_SCANS
 
 from fastcache.errors import ArgumentError
 
@@ -71,21 +71,29 @@ cdef class ProbeJob(_Job):
     paths : Paths
     info : uint8 view of N `fc_image_info` records, written
     status, detail : int32 arrays [N], written
+    whole : bool
+        Go through PNGs to their ends, where the orientation may stand.
+    max_pixels, max_bytes, max_scans, max_ms : int
+        As `fc_limits` has them.
     """
 
     cdef _capi.fc_probe_job job
     cdef object keep
 
     def __init__(self, Paths paths, uint8_t[::1] info, uint8_t[::1] status, uint8_t[::1] detail,
-                 int64_t max_pixels=MAX_PIXELS):
+                 *, bint whole=False, int64_t max_pixels=MAX_PIXELS, int64_t max_bytes=MAX_BYTES,
+                 int max_scans=MAX_SCANS, int max_ms=MAX_MS):
         cdef Py_ssize_t n = paths.count
         memset(&self.job, 0, sizeof(self.job))
         self.cursor = &self.job.cursor
         self.keep = (paths, info, status, detail)
         self.job.cursor.count = n
         self.job.paths = paths.view()
+        self.job.whole = whole
         self.job.limits.max_pixels = max_pixels
-        self.job.limits.max_scans = MAX_SCANS
+        self.job.limits.max_bytes = max_bytes
+        self.job.limits.max_scans = max_scans
+        self.job.limits.max_ms = max_ms
         self.job.info = <_capi.fc_image_info *> at(info, n * sizeof(_capi.fc_image_info))
         self.job.status = <int32_t *> at(status, n * sizeof(int32_t))
         self.job.detail = <int32_t *> at(detail, n * sizeof(int32_t))
@@ -138,13 +146,14 @@ cdef class FillJob(_Job):
         """Refuse slots outside the target: C trusts them."""
         cdef const _capi.fc_geometry *geometry
         cdef int64_t i, size
+        cdef int pixel = pixel_bytes(self.keep[1])
         for i in range(self.job.cursor.count):
             if self.job.status[i] != _capi.FC_PENDING:
                 continue
             geometry = &self.job.geometry[i]
             if _capi.fc_geometry_check(geometry) != _capi.FC_OK:
                 raise ArgumentError(f"geometry of item {i} contradicts itself")
-            size = <int64_t> geometry.out_h * geometry.out_w * self.job.spec.channels
+            size = <int64_t> geometry.out_h * geometry.out_w * pixel
             if self.job.slot[i] < 0 or size > room or self.job.slot[i] > room - size:
                 raise ArgumentError(f"slot of item {i} lies outside the target")
         return 0

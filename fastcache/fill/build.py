@@ -13,7 +13,7 @@ from fastcache.errors import ArgumentError, SchemaError
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.failures import decode_error, zero_rows
 from fastcache.fill.files import FilesColumn
-from fastcache.fill.job import ItemJob
+from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.options import FillOptions, select
 from fastcache.fill.plan import ColumnPlan, Plan
 from fastcache.fill.progress import Meter
@@ -153,10 +153,14 @@ class _Fill:
         )
         return layout, plan
 
+    def _threads(self, column: ColumnFill, job: Job | None = None) -> int:
+        most = job.threads if isinstance(job, ItemJob) else None
+        return most or column.threads or self.threads
+
     def _scratch(self, columns: Sequence[ColumnFill]) -> int:
         # Columns are filled one after the other, their tables are there all the time.
         working = max(
-            (column.scratch + _THREAD_BYTES) * (column.threads or self.threads)
+            max((column.scratch + _THREAD_BYTES) * self._threads(column), column.alone)
             for column in columns
         )
         return working + sum(column.tables for column in columns)
@@ -195,7 +199,7 @@ class _Fill:
                     if column.on_caller and isinstance(job, ItemJob):
                         meter.drive(job, stop)
                     else:
-                        meter.watch(job, column.threads or self.threads, stop)
+                        meter.watch(job, self._threads(column, job), stop)
 
     def _catalog(self, plan: Plan, shown: int, seconds: tuple[float, float]) -> dict[str, object]:
         fields = {n: f for c in self.columns for n, (f, _) in c.layout().items()}
@@ -226,7 +230,8 @@ class _Fill:
             "count": len(self.rows),
             "visible": shown,
             "paths": {name: PATH + name for name in self._files(self.columns)},
-            "color": self.options.color or ("RGB" if self._files(self.columns) else None),
+            "color": self.options.color,
+            "extra_formats": list(self.options.extra_formats),
             "exif": self.options.exif,
             "plan": plan.to_json(),
             "report": report,

@@ -1,7 +1,7 @@
 """One column on its way into the arena."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from fastcache.errors import SchemaError
 from fastcache.fill.job import Job
 from fastcache.memory.arena import Arena, DenseColumn
 from fastcache.schema import Field, Image, Mask
-from fastcache.transforms import StorePlan
+from fastcache.transforms import Operation, StorePlan
 
 
 class ColumnFill(ABC):
@@ -27,6 +27,8 @@ class ColumnFill(ABC):
         Row shapes of a ragged column; known after `plan`.
     scratch : int
         Bytes that one thread holds while it fills this column.
+    alone : int
+        Bytes that a thread holds for items that are done one at a time.
     tables : int
         Bytes that are held beside the arena until the fill ends, whatever the threads.
     failed : dict of int to (str, str)
@@ -39,6 +41,7 @@ class ColumnFill(ABC):
     field: Field
     shapes: npt.NDArray[np.int64] | None = None
     scratch: int = 0
+    alone: int = 0
     tables: int = 0
     items: int = 0
     threads: int | None = None  # None: as many as the user allows
@@ -79,6 +82,17 @@ def sized(
     if isinstance(field, Image):
         sizes = np.insert(sizes, 2, field.channels, axis=1)
     return replace(field, size=None), sizes
+
+
+def most_pixels(
+    operations: Sequence[Operation], heights: npt.NDArray[np.int64], widths: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the pixels of each image where it is largest: as read, or between two operations."""
+    most = heights * widths
+    for operation in operations:
+        heights, widths = operation.sizes(heights, widths)
+        most = np.maximum(most, heights * widths)
+    return most
 
 
 def rows_of(arena: Arena, name: str) -> Callable[[int], npt.NDArray[Any]]:

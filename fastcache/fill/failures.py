@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fastcache._core import image as core
 from fastcache.errors import BlockError, DecodeError
+from fastcache.fill.plan import printable
 from fastcache.memory.arena import Arena, DenseColumn
 
 _SHOWN = 5  # failures spelled out in the message; all are in the error's `failed`
@@ -54,7 +55,7 @@ def decode_error(failed: Sequence[tuple[str, str]], count: int) -> DecodeError:
     told = "\n".join(f"  {path}: {reason}" for path, reason in failed[:_SHOWN])
     more = f"\n  … and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
     return DecodeError(
-        f"{len(failed)} of {count} samples cannot be read:\n{told}{more}\n"
+        f"{len(failed)} of {count} samples cannot be read:\n{printable(told)}{more}\n"
         'Mend or remove them, or pass on_error="skip" (leave them out) or "fill" (zeros).',
         failed,
     )

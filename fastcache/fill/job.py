@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from fastcache.errors import DecodeError
 from fastcache.fill.failures import is_shortage
 
 
@@ -33,6 +34,8 @@ class ItemJob:
         ``failed(row, error)`` records an item that raised; what it raises ends the job.
     counted : bool
         Whether items are samples, which progress counts, or only chunks of bytes.
+    threads : int, optional
+        At most so many may enter.
     """
 
     def __init__(
@@ -41,7 +44,9 @@ class ItemJob:
         work: Callable[[int], int],
         failed: Callable[[int, Exception], None],
         counted: bool = True,
+        threads: int | None = None,
     ) -> None:
+        self.threads = threads
         self._rows = iter(rows)
         self._work = work
         self._failed = failed
@@ -87,5 +92,5 @@ class ItemJob:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return an exception as a report states it."""
-    return f"{type(error).__name__}: {error}"
+    """Return an exception as a report states it; our own refusals speak for themselves."""
+    return str(error) if isinstance(error, DecodeError) else f"{type(error).__name__}: {error}"

@@ -4,22 +4,19 @@ Everything here gives what ``PIL.Image.open(path).convert(color)`` and the opera
 definitions on PIL images give, so the C core and this step agree on every image that both can do.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from fastcache.errors import DecodeError
+from fastcache.fill.formats import allowed, suspects
+from fastcache.fill.limits import Limits, bomb, open_regular
 from fastcache.transforms import Operation, apply_store
-
-# Formats whose decoders are asked at all: a closed list, so that an odd file never reaches a
-# decoder that nobody meant to use (EPS would start Ghostscript).
-FORMATS: tuple[str, ...] = (
-    "JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "GIF", "PPM", "TIFF", "JPEG2000", "AVIF", "TGA",
-    "ICO", "PCX",
-)  # fmt: skip
 
 # Pillow holds 4 bytes per pixel of most modes: the decoded image, its conversion and its
 # orientation are alive together at worst, then one more array is made of the result.
@@ -29,10 +26,19 @@ _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # tags of TIFF and EXIF
 _LYING = (5, 6, 7, 8)  # orientations that exchange height and width
 
 
-def pixel_limit() -> int:
-    """Return the number of pixels beyond which an image is refused: Pillow's, in force now."""
-    level = Image.MAX_IMAGE_PIXELS
-    return np.iinfo(np.int64).max if level is None else 2 * level
+class Header(NamedTuple):
+    """What Pillow says of a file: size after orientation when it is applied, and format."""
+
+    height: int
+    width: int
+    format: str
+
+
+class Decoded(NamedTuple):
+    """Pixels of a file's first frame, and whether there are more frames."""
+
+    pixels: npt.NDArray[Any]
+    animated: bool
 
 
 def loads_truncated_images() -> bool:
@@ -40,19 +46,54 @@ def loads_truncated_images() -> bool:
     return ImageFile.LOAD_TRUNCATED_IMAGES
 
 
-def _known_formats() -> list[str]:
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
+def _open(file: BinaryIO, extra: Sequence[str]) -> Image.Image:
+    # Given a path, Pillow would map some formats, and a file that shrinks then kills the process.
+    try:
+        return Image.open(file, formats=allowed(extra))
+    except UnidentifiedImageError as error:
+        file.seek(0)
+        others = suspects(file.read(16), extra)
+        raise DecodeError(
+            f"probably {' or '.join(others)}, which is not decoded unless you allow it: "
+            f"extra_formats=({others[0]!r},)"
+            if others
+            else "no image of a format that is decoded here (fastcache.codecs() lists them), or "
+            "its header is damaged"
+        ) from error
 
 
-def open_image(path: str) -> Image.Image:
-    """Open a file with one of `FORMATS`; reads its header only."""
-    return Image.open(path, formats=_known_formats())
+@contextmanager
+def opened(
+    path: str, extra: Sequence[str] = (), limits: Limits | None = None
+) -> Iterator[Image.Image]:
+    """Open a file of one of the allowed formats; only its header has been read.
+
+    Parameters
+    ----------
+    path : str
+    extra : sequence of str
+        Formats that the user allows beside the usual ones.
+    limits : Limits, optional
+        Checked before anything is decoded. Pillow's own level holds in any case.
+
+    Raises
+    ------
+    DecodeError
+        For an unknown format and for a limit, on entry or from within (frames are checked when
+        they are loaded); the message says what to do.
+    """
+    try:
+        with open_regular(path, limits) as file, _open(file, extra) as image:
+            if limits is not None:
+                limits.check(image.height, image.width)
+            yield image
+    except Image.DecompressionBombError as error:
+        raise DecodeError(bomb(str(error).partition(",")[0])) from error
 
 
-def probe(path: str, exif: str) -> tuple[int, int]:
-    """Return (height, width) as the header states them, after orientation when it is applied."""
-    with open_image(path) as image:
+def probe(path: str, exif: str, extra: Sequence[str], limits: Limits) -> Header:
+    """Return what the header of a file says."""
+    with opened(path, extra, limits) as image:
         width, height = image.size
         if image.format == "TIFF":
             # Pillow turns these itself, whatever is asked for; some versions say so when they open
@@ -62,12 +103,20 @@ def probe(path: str, exif: str) -> tuple[int, int]:
             turned = tags.get(_ORIENTATION, 1) in _LYING
         else:
             turned = exif == "apply" and image.getexif().get(_ORIENTATION, 1) in _LYING
-    return (width, height) if turned else (height, width)
+        name = image.format or ""
+    return Header(width, height, name) if turned else Header(height, width, name)
 
 
 def decode(
-    path: str, color: str, exif: str, store: Sequence[Operation], *, mask: bool = False
-) -> npt.NDArray[Any]:
+    path: str,
+    color: str,
+    exif: str,
+    store: Sequence[Operation],
+    *,
+    mask: bool = False,
+    extra: Sequence[str] = (),
+    limits: Limits | None = None,
+) -> Decoded:
     """Return the pixels that an arena keeps of a file.
 
     Parameters
@@ -77,17 +126,35 @@ def decode(
     store : sequence of Operation
         For a mask, what ``store_for_masks`` made of them.
     mask : bool
+    extra, limits
+        As for :func:`opened`.
 
     Returns
     -------
-    ndarray
-        (H, W, C) uint8, (H, W, 1) uint16 for ``color="I;16"``, (H, W) for a mask.
+    Decoded
+        Pixels (H, W, C) uint8, (H, W, 1) uint16 for ``color="I;16"``, (H, W) for a mask.
     """
-    with open_image(path) as image:
+    with opened(path, extra, limits) as image:
         loaded: Image.Image = ImageOps.exif_transpose(image) if exif == "apply" else image
         if mask:
-            return mask_array(apply_store(store, _as_mask(loaded, path)))
-        return image_array(apply_store(store, loaded.convert(color)))
+            pixels = mask_array(apply_store(store, _as_mask(loaded)))
+        else:
+            pixels = stored_image(loaded, color, store)
+        return Decoded(pixels, _is_animated(image))
+
+
+def _is_animated(image: Image.Image) -> bool:
+    """Whether there are frames beyond the first; a next frame that cannot be read is none."""
+    try:
+        return bool(getattr(image, "is_animated", False))  # looks for it in the file, for GIF
+    except (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error):
+        return False
+
+
+def stored_image(image: Image.Image, color: str, store: Sequence[Operation]) -> npt.NDArray[Any]:
+    """Return a PIL image as (H, W, C), converted first, then as ``store=`` has it."""
+    image.load()  # some formats tell their mode only then
+    return image_array(apply_store(store, image if image.mode == color else image.convert(color)))
 
 
 def image_array(image: Image.Image) -> npt.NDArray[Any]:
@@ -96,13 +163,13 @@ def image_array(image: Image.Image) -> npt.NDArray[Any]:
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def _as_mask(image: Image.Image, path: str) -> Image.Image:
+def _as_mask(image: Image.Image) -> Image.Image:
     """Return an image of indices: palettes stay palettes, they are not turned into colours."""
     if image.mode in ("P", "L", "I;16", "I", "1"):
         return image
     raise DecodeError(
-        f"{path}: a mask holds one index per pixel (mode P, L, 1, I or I;16), "
-        f"this file has mode {image.mode}"
+        "a mask holds one index per pixel (mode P, L, 1, I or I;16), this file has mode "
+        f"{image.mode}"
     )
 
 
@@ -112,7 +179,7 @@ def mask_array(image: Image.Image) -> npt.NDArray[Any]:
     return pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels
 
 
-def mask_dtype(path: str) -> str:
+def mask_dtype(path: str, extra: Sequence[str], limits: Limits) -> str:
     """Return the dtype that a mask file's indices need, from its header."""
-    with open_image(path) as image:
+    with opened(path, extra, limits) as image:
         return {"I;16": "uint16", "I": "int32"}.get(image.mode, "uint8")

@@ -85,3 +85,8 @@ def table(title: str, rows: Sequence[tuple[str, str]]) -> str:
     """Return a title and two aligned columns of text."""
     width = max(len(name) for name, _ in rows)
     return "\n".join([title, *(f"  {name:<{width}}  {value}" for name, value in rows)])
+
+
+def printable(text: str) -> str:
+    r"""Return text that any UTF-8 stream takes: what is no text in a path becomes ``\udcNN``."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastcache.fill.plan import table
+from fastcache.fill.plan import printable, table
 from fastcache.memory.units import format_bytes
 
 _SHOWN = 10  # failures spelled out when a report is printed
@@ -16,6 +16,12 @@ class Report(Mapping[str, Any]):
     ``arena_bytes``, ``scratch_bytes``, ``columns`` (name to kind, layout and facts), ``threads``,
     ``cpu`` (instruction set in use), ``probe_seconds``, ``fill_seconds``, ``on_error``, ``budget``
     (the limit that binds).
+
+    Facts of a column that was decoded from files: ``decoded in C``, ``through Pillow`` and
+    ``through NumPy`` (format to number of files); ``codec warnings``; ``animated`` (files of which
+    the first frame is kept), ``misnamed`` (files whose name claims another format than they have)
+    and ``misnamed files``, the first few of them with what is wrong; ``store runs in Python``: why
+    C could not do it, or "".
     """
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
@@ -48,17 +54,32 @@ class Report(Mapping[str, Any]):
             ("time", f"headers {facts['probe_seconds']:.2f} s, fill {facts['fill_seconds']:.2f} s"),
         ]
         for name, column in facts["columns"].items():
-            told = ", ".join(f"{k}: {_short(v)}" for k, v in column.items())
-            rows.append((f"column {name}", told))
-        failed = [f"  {path}: {reason}" for path, reason in self.failed[:_SHOWN]]
+            rows.append((f"column {name}", column["row"]))
+            rows += [
+                ("", _told(key, value)) for key, value in column.items() if _counts(key, value)
+            ]
+        text = [table("arena", rows)]
+        for name, column in facts["columns"].items():
+            if column.get("misnamed files"):
+                text.append(f"misnamed, the first of {column['misnamed']:,} in column {name}")
+                text += [f"  {path}: {why}" for path, why in column["misnamed files"]]
+        if self.failed:
+            text += ["failed", *(f"  {path}: {why}" for path, why in self.failed[:_SHOWN])]
         if len(self.failed) > _SHOWN:
-            failed.append(f"  … and {len(self.failed) - _SHOWN} more in report.failed")
-        return "\n".join([table("arena", rows), *(["failed", *failed] if failed else [])])
+            text.append(f"  … and {len(self.failed) - _SHOWN} more in report.failed")
+        return printable("\n".join(text))
 
     __repr__ = __str__
 
 
-def _short(value: object) -> str:
+def _counts(key: str, value: object) -> bool:
+    """Whether a fact of a column has a line of its own."""
+    return bool(value) and key not in ("row", "misnamed files")
+
+
+def _told(key: str, value: object) -> str:
+    if key == "animated":
+        return f"first frame kept of {value} animated files"
     if isinstance(value, dict):
-        return " ".join(f"{count} {name}" for name, count in value.items())
-    return str(value)
+        return f"{key}: " + " ".join(f"{count} {name}" for name, count in value.items())
+    return f"{key}: {value}"

@@ -10,7 +10,7 @@ from fastcache.errors import NotFrozenError, SchemaError
 from fastcache.fill.column import ColumnFill, rows_of, sized, write_row
 from fastcache.fill.job import ItemJob, Job, reason_of
 from fastcache.fill.options import CHANNELS, FillOptions
-from fastcache.fill.pillow_step import image_array, mask_array
+from fastcache.fill.pillow_step import mask_array, stored_image
 from fastcache.memory.arena import Arena, DenseColumn
 from fastcache.schema import Field, Image, Mask, Nothing, Ragged, Text
 from fastcache.sources.base import Items, Source, Values
@@ -194,6 +194,4 @@ class _ItemColumn:
             return np.asarray(value)
         if isinstance(self.field, Mask):
             return mask_array(apply_store(self._store, value))
-        if self._color is not None and value.mode != self._color:
-            value = value.convert(self._color)
-        return image_array(apply_store(self._store, value))
+        return stored_image(value, self._color or value.mode, self._store)

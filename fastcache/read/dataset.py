@@ -1,10 +1,11 @@
 """ArenaDataset: the torch Dataset over an arena."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from fastcache.fill.build import fill_arena
+from fastcache.fill.limits import Limits
 from fastcache.fill.options import FillOptions
 from fastcache.read.pipeline import Transform, check_transform
 from fastcache.read.view import INPUTS, OUTPUTS, ArenaView, check_choice
@@ -30,15 +31,16 @@ class ArenaDataset(ArenaView):
         Baked into the arena: :mod:`fastcache.transforms`' Resize, CenterCrop and LetterBox.
         None keeps original pixels.
     color : {"RGB", "L", "RGBA", "I;16"}, optional
-        What images are converted to. None: RGB for files, and as returned for a Dataset's.
+        What images are converted to. None: RGB for files, and as returned for a Dataset's; .npy
+        files keep dtype and channels, if all files of the column are such and agree in both.
     exif : {"ignore", "apply"}
         Whether EXIF orientation turns images. ImageFolder ignores it.
     transform : callable or list of callables, optional
         Runs on each read, on the sample's image: its only one, or the one called image or input
         (in samples without images, the array of that description).
     transform_input : {"pil", "tensor"}
-        Whether the transforms get PIL images of mode L, RGB, RGBA or I;16, or uint8 (uint16)
-        tensors of shape (C, H, W). Arrays always arrive as tensors.
+        Whether the transforms get PIL images of mode L, RGB, RGBA, I;16 or F, or tensors of shape
+        (C, H, W). Arrays always arrive as tensors.
     target_transform : callable or list of callables, optional
         Runs on each read, on the label or target: the only other part of the sample, or the one
         called label or target. A target that is an image or a mask arrives in the same form as
@@ -71,6 +73,12 @@ class ArenaDataset(ArenaView):
         For a wrapped Dataset: whether it may be read from several threads at once.
     progress : bool or callable, optional
         True shows a bar, None does so in a terminal; a callable is given the state.
+    limits : Limits, optional
+        How large a file may be, and how long it may take: see :class:`fastcache.Limits`. None: its
+        defaults.
+    extra_formats : tuple of str
+        Formats that Pillow may decode beside the usual ones (:func:`fastcache.codecs` lists
+        those), by Pillow's names: ``("ICNS",)``.
 
     Attributes
     ----------
@@ -94,9 +102,10 @@ class ArenaDataset(ArenaView):
 
     Notes
     -----
-    ``ds[i]`` is a sample in the source's structure. Images are uint8 (uint16) tensors of shape
-    (C, H, W), masks (H, W), arrays tensors of their shape; numbers, strings and None are
-    themselves. All of it is copied out of the arena and belongs to the caller.
+    ``ds[i]`` is a sample in the source's structure. Images are tensors of shape (C, H, W): uint8,
+    uint16 for "I;16", and the dtypes of .npy files. Masks have shape (H, W), arrays their own;
+    numbers, strings and None are themselves. All of it is copied out of the arena and belongs to
+    the caller.
 
     Batches hold images of one size as (B, C, H, W) in channels_last memory order, images and
     arrays of different sizes as lists of B tensors, numbers as int64, float64 or bool tensors of
@@ -139,6 +148,8 @@ class ArenaDataset(ArenaView):
         frozen: bool = False,
         parallel: bool = False,
         progress: bool | Callable[..., object] | None = None,
+        limits: Limits | None = None,
+        extra_formats: Sequence[str] = (),
     ) -> None:
         options = FillOptions(
             store=store,
@@ -152,12 +163,14 @@ class ArenaDataset(ArenaView):
             threads=threads,
             seed=seed,
             progress=progress,
+            limits=Limits() if limits is None else limits,
+            extra_formats=extra_formats,
         )
         check_choice("transform_input", transform_input, INPUTS)
         check_choice("output", output, OUTPUTS)
         for name, given in (("transform", transform), ("target_transform", target_transform)):
             check_transform(name, given)  # now, and not when everything is decoded
-        made = as_source(source, infer=infer, frozen=frozen, parallel=parallel)
+        made = as_source(source, infer=infer, frozen=frozen, parallel=parallel, color=color)
         arena = fill_arena(made, options)
         try:
             super().__init__(

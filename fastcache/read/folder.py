@@ -5,7 +5,7 @@ runs have no use for.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from fastcache.errors import ArgumentError
-from fastcache.fill.pillow_step import open_image
+from fastcache.fill import npy_step, pillow_step
+from fastcache.fill.npy_header import is_npy
 from fastcache.read.columns import Gathered, Reader, Rows, ScalarReader
 from fastcache.read.pipeline import find_roles
 from fastcache.read.reader import ArenaReader
@@ -23,11 +24,20 @@ from fastcache.schema import Image, Mask, Ragged
 Sample: TypeAlias = tuple[str, Any]
 
 
-def load_image(path: str | os.PathLike[str], color: str, exif: str) -> Pillow.Image:
-    """Return a file as a PIL image of the mode that the arena was filled with, in full size."""
-    with open_image(os.fspath(path)) as image:
+def load_image(
+    path: str | os.PathLike[str], color: str | None, exif: str, extra_formats: Sequence[str] = ()
+) -> Pillow.Image:
+    """Return a file as a PIL image of the mode that the arena was filled with, in full size.
+
+    `color` None: RGB, and .npy files as they are. PIL images can be made of those .npy files that
+    hold uint8 or one channel; the others are a DecodeError.
+    """
+    plain = os.fspath(path)
+    if is_npy(plain):
+        return npy_step.load_as_pil(plain, color)
+    with pillow_step.opened(plain, extra_formats) as image:
         turned = ImageOps.exif_transpose(image) if exif == "apply" else image
-        return turned.convert(color)
+        return turned.convert(color or "RGB")
 
 
 class NotedList(list[Any]):
@@ -114,7 +124,12 @@ class FolderFace:
     def loader(self) -> Callable[[str], Pillow.Image]:
         """Function from a path to a PIL image as the arena was filled, before ``store=``."""
         catalog = self._reader.catalog
-        return partial(load_image, color=catalog["color"] or "RGB", exif=catalog["exif"])
+        return partial(
+            load_image,
+            color=catalog["color"],
+            exif=catalog["exif"],
+            extra_formats=catalog["extra_formats"],
+        )
 
     def _label_column(self, wanted_by: str) -> str:
         fields = self._reader.fields

@@ -20,6 +20,7 @@ _MODES = {  # by dtype and channels
     ("uint8", 4): "RGBA",
     ("uint16", 1): "I;16",
     ("int32", 1): "I",
+    ("float32", 1): "F",
 }
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentError
-from fastcache.fill.plan import Plan
+from fastcache.fill.plan import Plan, printable
 from fastcache.fill.report import Report
 from fastcache.memory.arena import Arena, RaggedColumn
 from fastcache.memory.units import format_bytes
@@ -218,7 +218,7 @@ class ArenaView(FolderFace, Dataset[Any]):
         count = "none, it is closed" if self._reader.closed else len(self)
         lines = [f"Number of datapoints: {count}"]
         if "root" in catalog["attributes"]:
-            lines.append(f"Root location: {catalog['attributes']['root']}")
+            lines.append(f"Root location: {printable(catalog['attributes']['root'])}")
         lines.append(f"Arena: {format_bytes(catalog['report']['arena_bytes'])} in ram")
         lines += [f"Column {n}: {c['row']}" for n, c in catalog["report"]["columns"].items()]
         for name, given in (

@@ -22,6 +22,7 @@ def as_source(
     infer: Literal["first", "scan"] = "first",
     frozen: bool = False,
     parallel: bool = False,
+    color: str | None = None,
 ) -> Source:
     """Return the source that is meant.
 
@@ -31,6 +32,8 @@ def as_source(
         A path becomes a :class:`ClassFolder`, a Dataset is wrapped.
     infer, frozen, parallel
         As for :class:`Wrapped`; an error beside anything but a Dataset.
+    color : str, optional
+        For :class:`Wrapped`, if the data are a Dataset.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def as_source(
         raise ArgumentError(f"{type(data).__name__} is not accepted as it is; {hint}")
     if isinstance(data, type) or not (hasattr(data, "__getitem__") or hasattr(data, "__iter__")):
         raise ArgumentError(f"{data!r} is no source; {_ACCEPTED}")
-    return Wrapped(data, infer=infer, frozen=frozen, parallel=parallel)
+    return Wrapped(data, infer=infer, frozen=frozen, parallel=parallel, color=color)
 
 
 def _hint(data: Any) -> str:

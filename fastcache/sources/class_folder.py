@@ -11,6 +11,7 @@ from fastcache.schema import Scalar
 from fastcache.sources.base import ImageFiles, Layout, Source, Values
 from fastcache.sources.walk import (
     IMG_EXTENSIONS,
+    NPY_EXTENSIONS,
     by_extension,
     entries,
     files_below,
@@ -29,7 +30,8 @@ class ClassFolder(Source):
     root : path
         Holds one folder per class; classes are numbered in sorted order. Files may lie deeper.
     extensions : tuple of str, optional
-        File name endings that count, in any case; :data:`IMG_EXTENSIONS` if left out.
+        File name endings that count, in any case. If left out :data:`IMG_EXTENSIONS`, ImageFolder's
+        own; where no file under `root` has one of these, ".npy".
     is_valid_file : callable, optional
         Takes a path, returns whether it counts; instead of `extensions`.
     allow_empty : bool
@@ -63,12 +65,12 @@ class ClassFolder(Source):
         accept = is_valid_file or by_extension(self.extensions)
         self.classes = self._find_classes(accept)
         self.class_to_idx = {name: k for k, name in enumerate(self.classes)}
-        self.paths: list[str] = []
-        counts = []
-        for name in self.classes:
-            before = len(self.paths)
-            self.paths.extend(files_below(os.path.join(self.root, name), accept, follow_links))
-            counts.append(len(self.paths) - before)
+        self.paths, counts = self._find_files(accept, follow_links)
+        if not self.paths and extensions is None and is_valid_file is None:
+            arrays = self._find_files(by_extension(NPY_EXTENSIONS), follow_links)
+            if arrays[0]:
+                self.extensions = NPY_EXTENSIONS
+                self.paths, counts = arrays
         self.labels: npt.NDArray[np.int64] = np.repeat(np.arange(len(counts)), counts)
         self._check(counts, allow_empty, "is_valid_file" if is_valid_file else "extensions")
 
@@ -103,6 +105,18 @@ class ClassFolder(Source):
             )
             raise SourceNotFoundError(f"there is no class folder in {self.root!r}; {hint}")
         return classes
+
+    def _find_files(
+        self, accept: Callable[[str], bool], follow_links: bool
+    ) -> tuple[list[str], list[int]]:
+        """Return the accepted files of all classes in order, and how many each class has."""
+        paths: list[str] = []
+        counts = []
+        for name in self.classes:
+            before = len(paths)
+            paths.extend(files_below(os.path.join(self.root, name), accept, follow_links))
+            counts.append(len(paths) - before)
+        return paths, counts
 
     def _check(self, counts: list[int], allow_empty: bool, test: str) -> None:
         empty = [name for name, count in zip(self.classes, counts, strict=True) if not count]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as PilImage
 
-from fastcache.errors import SchemaError
+from fastcache.errors import ArgumentError, SchemaError
 from fastcache.schema import Array, Field, Image, Mask, Nothing, Ragged, Scalar, Text
 from fastcache.sources.tensors import is_array, to_numpy
 
@@ -86,6 +86,31 @@ def _image(image: PilImage.Image, what: str) -> tuple[Field, PilImage.Image]:
     return Image(dtype, channels, size), image
 
 
+class OneColor:
+    """Converts a Dataset's PIL images to one mode as they come; other values pass.
+
+    Parameters
+    ----------
+    color : str or None
+        None converts nothing.
+    """
+
+    def __init__(self, color: str | None) -> None:
+        if color is not None and color not in _IMAGE_MODES:
+            raise ArgumentError(f"color={color!r}: give one of {', '.join(_IMAGE_MODES)}, or None")
+        self._color = color
+        self._images: set[str] = set()  # columns that are known to be no masks
+
+    def __call__(self, column: str, value: Any) -> Any:
+        """Return a column's value; a palette is a mask unless other images came before it."""
+        if self._color is None or not isinstance(value, PilImage.Image):
+            return value
+        if value.mode == "P" and column not in self._images:
+            return value
+        self._images.add(column)
+        return value if value.mode == self._color else value.convert(self._color)
+
+
 def shape_of(field: Field, value: Any) -> tuple[int, ...] | None:
     """Return the shape that a ragged column must reserve for a value; None for other kinds."""
     if isinstance(field, Text):
@@ -113,6 +138,13 @@ def joined(field: Field, other: Field) -> Field | None:
         same = (field.dtype, field.ndim) == (other.dtype, other.ndim)
         return Ragged(field.dtype, field.ndim) if same else None
     return None
+
+
+def remedy(field: Field, other: Field) -> str:
+    """Return what to do about two samples that cannot share a column."""
+    if isinstance(field, Image | Mask) and isinstance(other, Image | Mask):
+        return 'pass color="RGB" to convert all images, or return one mode for every index'
+    return "return one type and dtype, and one number of axes, for every index"
 
 
 def described(field: Field) -> str:

@@ -7,7 +7,13 @@ from typing import Literal
 from fastcache.errors import ArgumentError, SourceNotFoundError
 from fastcache.sources.base import ImageFiles, Layout, Source
 from fastcache.sources.files import path_list
-from fastcache.sources.walk import IMG_EXTENSIONS, by_extension, files_below, path_of
+from fastcache.sources.walk import (
+    IMG_EXTENSIONS,
+    NPY_EXTENSIONS,
+    by_extension,
+    files_below,
+    path_of,
+)
 
 _SHOWN = 5  # names in a message
 
@@ -18,8 +24,9 @@ class Pairs(Source):
     Parameters
     ----------
     inputs, targets : path of a folder, or sequence of paths; both of one kind
-        Sequences are matched by position. Folders are searched for images, to any depth, and
-        matched by the path below the folder without its ending: ``a/1.jpg`` goes with ``a/1.png``.
+        Sequences are matched by position. Folders are searched for images, to any depth (one that
+        has none of :data:`IMG_EXTENSIONS`, for .npy files), and matched by the path below the
+        folder without its ending: ``a/1.jpg`` goes with ``a/1.png``.
     target : "mask" or "image"
         "mask": targets hold class indices per pixel, which are kept as they stand in the file and
         only ever resized with the nearest filter. "image": targets are treated like inputs.
@@ -90,7 +97,8 @@ def _by_stem(folder: str) -> dict[str, str]:
     if not os.path.isdir(folder):
         raise SourceNotFoundError(f"{folder!r} is no folder; give a folder of images")
     found: dict[str, str] = {}
-    for path in files_below(folder, by_extension(IMG_EXTENSIONS)):
+    paths = list(files_below(folder, by_extension(IMG_EXTENSIONS)))
+    for path in paths or files_below(folder, by_extension(NPY_EXTENSIONS)):
         stem = os.path.splitext(os.path.relpath(path, folder))[0]
         if stem in found:
             raise ArgumentError(

@@ -8,7 +8,14 @@ import numpy.typing as npt
 
 from fastcache.errors import DecodeError, SchemaError
 from fastcache.schema import Field
-from fastcache.sources.leaves import described, fingerprint, joined, shape_of, smallest_shape
+from fastcache.sources.leaves import (
+    described,
+    fingerprint,
+    joined,
+    remedy,
+    shape_of,
+    smallest_shape,
+)
 
 _UNREAD = 0  # fingerprint of a sample that raised
 
@@ -79,8 +86,8 @@ class Scan:
             if both is None:
                 raise SchemaError(
                     f"column {name!r} is {described(self.fields[name])} in sample {self._first} "
-                    f"and {described(field)} in sample {index}: return one type and dtype, and one "
-                    "number of axes, for every index"
+                    f"and {described(field)} in sample {index}: "
+                    f"{remedy(self.fields[name], field)}"
                 )
             self.fields[name] = both
             self._shapes[name][index] = shape_of(field, value)

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from fastcache.errors import ArgumentError, SourceNotFoundError
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+# Taken where a folder has no file of the above, so that what ImageFolder finds stays what is found:
+# arrays often lie beside images without being samples.
+NPY_EXTENSIONS = (".npy",)
 
 
 def path_of(path: object, what: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from fastcache.errors import ArgumentError, DecodeError, NotFrozenError, SchemaError
 from fastcache.schema import Field, Image, Mask, Nothing, Ragged, Structure, Text, flatten
 from fastcache.sources.base import Feed, Items, Layout, Source, Values
-from fastcache.sources.leaves import described, fingerprint, joined, leaf
+from fastcache.sources.leaves import OneColor, described, fingerprint, joined, leaf, remedy
 from fastcache.sources.scan import Scan
 from fastcache.sources.steady import REMEDY, check_steady, random_state_kept
 
@@ -33,6 +33,9 @@ class Wrapped(Source):
         samples are read twice, and a difference is refused.
     parallel : bool
         Whether the Dataset may be read from several threads at once.
+    color : {"L", "RGB", "RGBA", "I;16"}, optional
+        PIL images are converted to this mode as they are read, so their modes may differ. Images of
+        mode P stay masks, unless the first sample's image there is of another mode.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class Wrapped(Source):
         infer: Literal["first", "scan"] = "first",
         frozen: bool = False,
         parallel: bool = False,
+        color: str | None = None,
     ) -> None:
         if infer not in _INFER:
             raise ArgumentError(f"infer must be 'first' or 'scan', not {infer!r}")
@@ -59,6 +63,7 @@ class Wrapped(Source):
         self._infer = infer
         self._frozen = frozen
         self._parallel = parallel
+        self._colored = OneColor(color)
         self._structure: Structure | None = None
         self._fields: dict[str, Field] = {}
         self._scan: Scan | None = None
@@ -122,8 +127,13 @@ class Wrapped(Source):
                 f"{_short(structure)} instead of {_short(self._structure)}; return one nesting and "
                 "one set of keys for every index (a list whose length varies can be a tensor)"
             )
+        if not leaves:
+            raise SchemaError(
+                f"sample {index} is {_short(sample)}: return at least one value for every index"
+            )
         return {
-            name: leaf(value, f"sample {index}, column {name!r}") for name, value in leaves.items()
+            name: leaf(self._colored(name, value), f"sample {index}, column {name!r}")
+            for name, value in leaves.items()
         }
 
     def _check(self, index: int, name: str, field: Field, value: Any) -> None:
@@ -133,7 +143,7 @@ class Wrapped(Source):
             hint = (
                 'pass infer="scan" if shapes differ'
                 if self._infer == "first" and joined(expected, field)
-                else "return one type and dtype for every index"
+                else remedy(expected, field)
             )
             raise SchemaError(
                 f"{what} is {described(field)}, but the column is {described(expected)}: {hint}"
@@ -226,6 +236,6 @@ def _attributes(dataset: Any) -> dict[str, Any]:
     return {"classes": list(classes)} if named and classes else {}
 
 
-def _short(structure: Structure) -> str:
+def _short(structure: object) -> str:
     text = repr(structure)
     return text if len(text) <= 120 else f"{text[:117]}..."

@@ -34,7 +34,8 @@ static fc_status decode(const uint8_t *data, size_t size, const fc_image_info *i
   if (fc_sink_plan(sink, g, &spec, out, (size_t)g->out_w * 3) != FC_OK) abort();
   fc_jpeg_use_own_entropy(jpeg, own);
   *detail = 0;
-  return fc_jpeg_decode(jpeg, data, size, info, 3, &limits, sink, detail);
+  const fc_request request = {data, size, info, &spec, {0}, sink};
+  return fc_jpeg_decode(jpeg, &request, detail);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

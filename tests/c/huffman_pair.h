@@ -48,7 +48,8 @@ static inline fc_status decode(const jpeg_file *file, const fc_image_info *info,
   CHECK_INT(fc_sink_plan(sink, &geometry, &spec, out, (size_t)w * 3), FC_OK);
   fc_jpeg_use_own_entropy(jpeg, own);
   *detail = 0;
-  return fc_jpeg_decode(jpeg, file->data, file->size, info, 3, &spec.limits, sink, detail);
+  const fc_request request = {file->data, file->size, info, &spec, {0}, sink};
+  return fc_jpeg_decode(jpeg, &request, detail);
 }
 
 typedef struct outcome {

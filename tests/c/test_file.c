@@ -29,7 +29,7 @@ static void check_file(const char *path, fc_status expected, int expected_detail
   fc_image_info info;
   int detail = -1;
   CHECK_CONTEXT("%s", path);
-  CHECK_INT(fc_probe_file(path, &fc_default_limits, &info, &detail), expected);
+  CHECK_INT(fc_probe_file(path, &fc_default_limits, 0, &info, &detail), expected);
   CHECK_INT(detail, expected_detail);
 }
 
@@ -54,7 +54,7 @@ static void test_far_header(void) {
       fc_image_info from_bytes, from_file;
       CHECK_CONTEXT("%zu segments of %zu", segments, length);
       CHECK_INT(fc_probe_bytes(data, size, &fc_default_limits, &from_bytes), FC_OK);
-      CHECK_INT(fc_probe_file(path, &fc_default_limits, &from_file, NULL), FC_OK);
+      CHECK_INT(fc_probe_file(path, &fc_default_limits, 1, &from_file, NULL), FC_OK);
       CHECK(memcmp(&from_bytes, &from_file, sizeof from_file) == 0);
       CHECK_INT(from_file.orientation, 7);
       CHECK_INT(from_file.height, 32);

@@ -1,4 +1,5 @@
 /* test_probe.c: what headers say: whole, odd and hostile ones. */
+#include "bytes.h"
 #include "fastcache.h"
 #include "jpeg_maker.h"
 
@@ -6,18 +7,7 @@ static fc_status probe(const void *data, size_t size, fc_image_info *info) {
   return fc_probe_bytes(data, size, &fc_default_limits, info);
 }
 
-/* ---- bytes put together by hand ------------------------------------------------------------- */
-
-typedef struct bytes {
-  uint8_t data[400];
-  size_t size;
-} bytes;
-
-static void put(bytes *b, const char *more, size_t size) {
-  memcpy(b->data + b->size, more, size);
-  b->size += size;
-}
-#define PUT(b, literal) put(b, literal, sizeof(literal) - 1)
+/* ---- other formats: their size only -------------------------------------------------------- */
 
 static void check_size(const bytes *b, int format, int height, int width) {
   fc_image_info info;
@@ -59,19 +49,6 @@ static void test_other_formats(void) {
   bytes os2 = {{0}, 0};
   PUT(&os2, "BM\0\0\0\0\0\0\0\0\x1a\0\0\0\x0c\0\0\0\x0a\0\x07\0\1\0\x18\0");
   check_size(&os2, FC_FORMAT_BMP, 7, 10);
-
-  CHECK_CONTEXT("WebP, lossy");
-  bytes vp8 = {{0}, 0};
-  PUT(&vp8, "RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a\x40\1\xf0\0");
-  check_size(&vp8, FC_FORMAT_WEBP, 240, 320);
-  CHECK_CONTEXT("WebP, lossless");
-  bytes vp8l = {{0}, 0};
-  PUT(&vp8l, "RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f\x3f\xc1\x3b\0\0\0\0\0\0");
-  check_size(&vp8l, FC_FORMAT_WEBP, 240, 320);
-  CHECK_CONTEXT("WebP, extended");
-  bytes vp8x = {{0}, 0};
-  PUT(&vp8x, "RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0\x3f\1\0\xef\0\0");
-  check_size(&vp8x, FC_FORMAT_WEBP, 240, 320);
 }
 
 static void test_left_to_python(void) {
@@ -177,7 +154,78 @@ static void test_orientation(void) {
              JPEG_WITH("\xff\xe1\0\x08"
                        "Exif\0\0"),
              FC_OK, 1);
+  check_jpeg("the tag twice",
+             JPEG_WITH(EXIF("\x2e",
+                            "II*\0\x08\0\0\0\2\0\x12\1\3\0\1\0\0\0\5\0\0\0"
+                            "\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0")),
+             FC_OK, 5);
+  check_jpeg("the prefix twice", JPEG_WITH(EXIF("\x28", "Exif\0\0" TIFF("\5"))), FC_OK, 5);
+}
+
+static void check_flags(const char *what, bytes b, int flags, int orientation) {
+  fc_image_info info;
+  check_jpeg(what, b, FC_OK, orientation);
+  CHECK_INT(probe(b.data, b.size, &info), FC_OK);
+  CHECK_INT(info.flags, flags);
+}
+
+/* Pillow turns images by XMP where EXIF does not say anything. */
+static void test_xmp_orientation(void) {
+#define XMP(length, text) "\xff\xe1\0" length "http://ns.adobe.com/xap/1.0/\0" text
+  const int ask = FC_IMAGE_IN_C | FC_IMAGE_ASK_ORIENTATION;
+  check_flags("attribute", JPEG_WITH(XMP("\x33", "tiff:Orientation=\"8\"")), FC_IMAGE_IN_C, 8);
+  check_flags("element", JPEG_WITH(XMP("\x31", "tiff:Orientation>3")), FC_IMAGE_IN_C, 3);
+  check_flags("nonsense", JPEG_WITH(XMP("\x31", "tiff:Orientation>9")), FC_IMAGE_IN_C, 1);
+  check_flags("no digit", JPEG_WITH(XMP("\x31", "tiff:Orientation>x")), FC_IMAGE_IN_C, 1);
+  check_flags("no value", JPEG_WITH(XMP("\x2f", "tiff:Orientation")), FC_IMAGE_IN_C, 1);
+  check_flags("cut off", JPEG_WITH(XMP("\x31", "tiff:Orientation=\"")), FC_IMAGE_IN_C, 1);
+  check_flags("another name", JPEG_WITH(XMP("\x31", "exif:Orientation>3")), FC_IMAGE_IN_C, 1);
+  check_flags("the first that fits",
+              JPEG_WITH(XMP("\x51", "tiff:Orientation>tiff:Orientation>4tiff:Orientation>5")),
+              FC_IMAGE_IN_C, 4);
+  check_flags("an empty packet", JPEG_WITH(XMP("\x1f", "")), FC_IMAGE_IN_C, 1);
+  check_flags("the last packet",
+              JPEG_WITH(XMP("\x31", "tiff:Orientation>3") XMP("\x31", "tiff:Orientation>4")),
+              FC_IMAGE_IN_C, 4);
+  check_flags("EXIF goes first",
+              JPEG_WITH(XMP("\x31", "tiff:Orientation>3") EXIF("\x22", TIFF("\6"))), FC_IMAGE_IN_C,
+              6);
+  check_flags("EXIF whose value is nonsense",
+              JPEG_WITH(XMP("\x31", "tiff:Orientation>3") EXIF("\x22", TIFF("\x2a"))),
+              FC_IMAGE_IN_C, 1);
+  check_flags(
+      "EXIF without the tag",
+      JPEG_WITH(EXIF("\x16", "II*\0\x08\0\0\0\0\0\0\0\0\0") XMP("\x31", "tiff:Orientation>3")),
+      FC_IMAGE_IN_C, 3);
+  check_flags("a value of another type",
+              JPEG_WITH(EXIF("\x22", "II*\0\x08\0\0\0\1\0\x12\1\1\0\1\0\0\0\6\0\0\0\0\0\0\0")), ask,
+              1);
+  check_flags("EXIF in two parts", JPEG_WITH(EXIF("\x22", TIFF("\6")) EXIF("\x0a", "ab")), ask, 1);
+#undef XMP
 #undef EXIF
+}
+
+/* Wherever it lies in a packet that is longer than the probe's window. */
+static void test_long_xmp(void) {
+  enum { TEXT = 5000, HEAD = 31 };
+  const char name[] = "tiff:Orientation=\"7\"";
+  bytes b = JPEG_WITH("");
+  size_t size = b.size + 2 + HEAD + TEXT;
+  uint8_t *data = check_alloc(size), *text = data + 4 + HEAD;
+  memcpy(data, "\xff\xd8\xff\xe1", 4);
+  data[4] = (HEAD + TEXT) >> 8;
+  data[5] = (HEAD + TEXT) & 255;
+  memcpy(data + 6, "http://ns.adobe.com/xap/1.0/", 29);
+  memcpy(text + TEXT, b.data + 2, b.size - 2);
+  for (size_t at = 0; at + sizeof name - 1 <= TEXT; at++) {
+    fc_image_info info;
+    CHECK_CONTEXT("byte %zu", at);
+    memset(text, 't', TEXT);
+    memcpy(text + at, name, sizeof name - 1);
+    CHECK_INT(probe(data, size, &info), FC_OK);
+    CHECK_INT(info.orientation, 7);
+  }
+  free(data);
 }
 
 static void test_frames(void) {
@@ -239,6 +287,8 @@ int main(void) {
   test_left_to_python();
   test_every_kind();
   test_orientation();
+  test_xmp_orientation();
+  test_long_xmp();
   test_frames();
   test_markers();
   test_scan_limit();

@@ -3,55 +3,11 @@
  * Allocations of the whole program, libjpeg's included, are counted by standing in front of
  * malloc; that needs glibc and no sanitizer, which stands there itself.  Elsewhere the program says
  * that it did nothing. */
-#include <stdlib.h> /* defines __GLIBC__ where it is true */
+#include "allocations.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1 /* as gcc says it */
-#endif
-#endif
-
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
-#include <malloc.h>
-
+#ifdef COUNTS_ALLOCATIONS
 #include "fastcache.h"
 #include "jpeg_maker.h"
-
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *old, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
-extern void __libc_free(void *memory);
-
-static size_t held, peak;
-
-static void *counted(void *memory) {
-  if (memory) held += malloc_usable_size(memory);
-  if (held > peak) peak = held;
-  return memory;
-}
-
-void *malloc(size_t size) {
-  return counted(__libc_malloc(size));
-}
-void *calloc(size_t count, size_t size) {
-  return counted(__libc_calloc(count, size));
-}
-void *aligned_alloc(size_t alignment, size_t size) {
-  return counted(__libc_memalign(alignment, size));
-}
-int posix_memalign(void **memory, size_t alignment, size_t size) {
-  *memory = counted(__libc_memalign(alignment, size));
-  return *memory ? 0 : 12; /* ENOMEM */
-}
-void *realloc(void *old, size_t size) {
-  if (old) held -= malloc_usable_size(old);
-  return counted(__libc_realloc(old, size));
-}
-void free(void *memory) {
-  if (memory) held -= malloc_usable_size(memory);
-  __libc_free(memory);
-}
 
 /* A decoder of its own for each image: what it keeps for the next one counts too. */
 static void check_bound(const jpeg_file *file, const fc_geometry *g, const fc_image_spec *spec,
@@ -60,13 +16,12 @@ static void check_bound(const jpeg_file *file, const fc_geometry *g, const fc_im
   size_t stride = (size_t)g->out_w * (size_t)spec->channels;
   uint8_t *out = check_alloc(stride * (size_t)g->out_h);
   CHECK_INT(fc_probe_bytes(file->data, file->size, &spec->limits, &info), FC_OK);
-  size_t before = held;
-  peak = held;
+  size_t before = allocated_now();
   fc_decoder *decoder = fc_decoder_new();
   fc_status status = fc_decode(decoder, file->data, file->size, spec, g, out, stride, NULL);
-  size_t used = peak - before, bound = fc_decode_scratch(&info, spec, g);
+  size_t used = allocated_most() - before, bound = fc_decode_scratch(&info, spec, g);
   fc_decoder_free(decoder);
-  CHECK_INT(held, before);
+  CHECK_INT(allocated_now(), before);
   CHECK(status == FC_OK || status == FC_NEEDS_PYTHON);
   CHECK(used <= bound);
   if ((double)used / (double)bound > *tightest) *tightest = (double)used / (double)bound;

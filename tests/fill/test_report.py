@@ -1,8 +1,12 @@
 """Plans and reports as people read them."""
 
+import os
+
 import images
+import pytest
 
 from fastcache import transforms as T
+from fastcache.errors import DecodeError
 from fastcache.fill.build import fill_arena
 from fastcache.fill.options import FillOptions
 from fastcache.fill.plan import Plan
@@ -24,7 +28,10 @@ def test_a_report_tells_what_failed_and_what_was_chosen(bad_class_folder):
     for path, reason in report.failed[:10]:
         assert f"{path}: {reason}" in text
     assert report["home"] == "ram" and "ram, not pinned" in text
-    assert report["columns"]["image"]["decoded in Python"] == 3  # two PNGs, one of them misnamed
+    told = report["columns"]["image"]
+    files = {**told["decoded in C"], **told["through Pillow"]}
+    assert (files["PNG"], told["misnamed"]) == (3, 1)
+    assert f"{bad_class_folder / 'class_1' / 'png-inside.jpg'}: named .jpg, is PNG" in text
     assert dict(report).keys() == set(report)
 
 
@@ -49,7 +56,8 @@ def test_a_store_that_c_cannot_do_is_said(class_folder):
     """B2: what runs in Python is not hidden."""
     arena = filled(class_folder, store=[T.Resize(30), T.Resize(20)])
     told = arena.catalog["report"]["columns"]["image"]
-    assert told["decoded in C"] == 0
+    assert told["decoded in C"] == {}
+    assert told["through Pillow"] == {"JPEG": 9, "PNG": 3}
     assert "resampled twice" in told["store runs in Python"]
 
 
@@ -61,3 +69,20 @@ def test_codec_warnings_are_counted(tmp_path):
     (tmp_path / "c" / "a.jpg").write_bytes(data[:at] + bytes(40) + data[at:])
     arena = filled(tmp_path)
     assert arena.catalog["report"]["columns"]["image"]["codec warnings"] == 1
+
+
+def test_a_report_prints_paths_that_are_no_text(tmp_path):
+    """A file name may hold any bytes; a report of it must go to any stream."""
+    folder = os.fsencode(tmp_path) + b"/c"
+    os.mkdir(folder)
+    for name, data in (
+        (b"bad\xff.jpg", b"x"),
+        (b"good\xfe.jpg", images.encode(images.photo(9, 9))),
+    ):
+        with open(folder + b"/" + name, "wb") as file:
+            file.write(data)
+    with pytest.raises(DecodeError, match=r"bad\\udcff.jpg"):
+        filled(tmp_path)
+    text = str(Report(filled(tmp_path, on_error="skip").catalog["report"]))
+    assert r"bad\udcff.jpg" in text
+    assert text.encode("utf-8").decode() == text

@@ -1,0 +1,218 @@
+/* png.c: PNG rows into the row sink, as Pillow decodes them.
+ *
+ * The pixels are inflated whole, by libdeflate, into memory of exactly the size that the header
+ * gives: a stream that wants more is no bomb but an error.  From there a few rows at a time are
+ * unfiltered in place, converted and pushed, while they are in the cache; rows that need no
+ * conversion are pushed from where they lie. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "png.h"
+
+typedef struct fc_png {
+  struct libdeflate_decompressor *inflater;
+  fc_buffer joined;   /* compressed pixels that came in several chunks */
+  fc_buffer inflated; /* texts, one after the other, then the pixels */
+  fc_buffer rows;     /* on their way to the sink */
+  fc_png_passes passes;
+  fc_png_colours colours;
+} fc_png;
+
+static void *create(void) {
+  fc_png *png = calloc(1, sizeof *png);
+  if (!png) return NULL;
+  png->inflater = libdeflate_alloc_decompressor();
+  if (png->inflater) return png;
+  free(png);
+  return NULL;
+}
+
+static void destroy(void *state) {
+  fc_png *png = state;
+  libdeflate_free_decompressor(png->inflater);
+  fc_buffer_free(&png->joined);
+  fc_buffer_free(&png->inflated);
+  fc_buffer_free(&png->rows);
+  free(png);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* More than any version of libdeflate allocates for a decompressor (12 KB in 1.14). */
+#define INFLATER_BYTES ((size_t)32 << 10)
+/* Where sizes are no numbers any more; sums of a few of these still are. */
+#define TOO_MUCH (SIZE_MAX / 16)
+
+/* A row as it is fetched, the same cut to bytes, and FC_SINK_ROWS of the sink's. */
+static size_t rows_bytes(size_t width, size_t pixel_bytes, const fc_image_spec *spec) {
+  return 2 * fc_row_stride(width, pixel_bytes) +
+         FC_SINK_ROWS * fc_row_stride(width, (size_t)fc_pixel_bytes(spec));
+}
+
+static size_t inflated_bytes(const fc_image_info *info, int interlaced) {
+  /* The colour type is not kept; of those with one component, the bits of a pixel are the same. */
+  static const int colours[5] = {FC_PNG_GREY, FC_PNG_GREY, FC_PNG_GREY_ALPHA, FC_PNG_RGB,
+                                 FC_PNG_RGBA};
+  const fc_png_header header = {.height = info->height,
+                                .width = info->width,
+                                .colours = colours[info->components],
+                                .depth = info->depth,
+                                .interlaced = interlaced};
+  fc_png_passes passes;
+  fc_png_plan_passes(&header, &passes);
+  return FC_MIN(passes.bytes, TOO_MUCH);
+}
+
+static size_t scratch(const fc_image_info *info, const fc_image_spec *spec) {
+  size_t pixels = FC_MAX(inflated_bytes(info, 0), inflated_bytes(info, 1));
+  size_t pixel_bytes = ((size_t)(info->components * info->depth) + 7) / 8;
+  return sizeof(fc_png) + INFLATER_BYTES + 3 * FC_ROW_SLACK + (size_t)info->bytes +
+         FC_MAX(pixels, FC_PNG_TEXT_SCRATCH) + rows_bytes((size_t)info->width, pixel_bytes, spec);
+}
+
+/* ---- compressed pixels ----------------------------------------------------------------------- */
+
+/* The content of all IDATs in one piece: where it lies, or joined. */
+static fc_status join_parts(fc_png *png, const fc_png_file *file, const uint8_t **data) {
+  *data = file->first + 8;
+  if (file->parts == 1) return FC_OK;
+  fc_status status = fc_buffer_reserve(&png->joined, file->compressed_bytes);
+  if (status != FC_OK) return status;
+  size_t filled = 0;
+  const uint8_t *part = file->first;
+  for (size_t i = 0; i < file->parts; i++) {
+    /* The last one may be cut off. */
+    size_t size = FC_MIN(fc_be32(part), file->compressed_bytes - filled);
+    memcpy(png->joined.data + filled, part + 8, size);
+    filled += size;
+    part += size + FC_PNG_CHUNK_BYTES;
+  }
+  *data = png->joined.data;
+  return FC_OK;
+}
+
+static fc_status inflate(fc_png *png, fc_png_file *file, int *detail) {
+  /* Before memory is reserved: not even the best compression holds so much in so few bytes. */
+  if (png->passes.bytes / FC_PNG_MAX_RATIO > file->compressed_bytes) return FC_NEEDS_PYTHON;
+  const uint8_t *data;
+  fc_status status = join_parts(png, file, &data);
+  if (status != FC_OK) return status;
+  status = fc_buffer_reserve(&png->inflated, png->passes.bytes);
+  if (status != FC_OK) return status;
+  memset(png->inflated.data + png->passes.bytes, 0, FC_ROW_SLACK);
+  return fc_png_inflate(png->inflater, data, file->compressed_bytes, png->inflated.data,
+                        png->passes.bytes, file, detail);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* The rectangle that is pushed, and the rows that it goes through. */
+typedef struct target {
+  fc_rect need;
+  uint8_t *fetched, *taken;
+  uint8_t *row[FC_SINK_ROWS];
+} target;
+
+static fc_status prepare_rows(fc_png *png, const fc_request *r, target *t) {
+  t->need = fc_sink_need(r->sink);
+  size_t width = (size_t)(t->need.x1 - t->need.x0);
+  fc_status status =
+      fc_buffer_reserve(&png->rows, rows_bytes(width, png->passes.pixel_bytes, r->spec));
+  if (status != FC_OK) return status;
+  size_t fetched = fc_row_stride(width, png->passes.pixel_bytes);
+  t->fetched = png->rows.data;
+  t->taken = t->fetched + fetched;
+  for (size_t i = 0; i < FC_SINK_ROWS; i++)
+    t->row[i] = t->taken + fetched + i * fc_row_stride(width, (size_t)fc_pixel_bytes(r->spec));
+  return FC_OK;
+}
+
+/* Row y for the sink: where it lies, or in `room`. */
+static const uint8_t *make_row(const fc_png *png, const target *t, int32_t y, uint8_t *room) {
+  const fc_png_colours *colours = &png->colours;
+  size_t pixels = (size_t)(t->need.x1 - t->need.x0);
+  int converts = colours->convert || colours->look_up;
+  const uint8_t *row = fc_png_fetch(&png->passes, png->inflated.data, y, t->need.x0, t->need.x1,
+                                    converts || colours->take ? t->fetched : room);
+  if (colours->take) {
+    uint8_t *taken = converts ? t->taken : room;
+    colours->take(taken, row, pixels);
+    row = taken;
+  }
+  if (!converts) return row;
+  if (colours->look_up)
+    colours->look_up(colours, room, row, pixels);
+  else
+    colours->convert(room, row, pixels);
+  return room;
+}
+
+static fc_status unfilter_to(fc_png *png, int32_t end) {
+  for (int i = 0; i < png->passes.count; i++) {
+    fc_status status =
+        fc_png_unfilter_to(&png->passes, &png->passes.pass[i], png->inflated.data, end);
+    if (status != FC_OK) return status;
+  }
+  return FC_OK;
+}
+
+/* Rows above the first needed one are only unfiltered: what follows refers to them. */
+static fc_status push_rows(fc_png *png, const fc_request *r) {
+  target t;
+  fc_status status = prepare_rows(png, r, &t);
+  if (status != FC_OK) return status;
+  fc_sink_begin(r->sink, t.need.y0, t.need.x0);
+  for (int32_t y = 0; y < t.need.y1; y += FC_SINK_ROWS) {
+    if (fc_deadline_passed(&r->deadline)) return FC_E_TIME;
+    int32_t end = FC_MIN(y + FC_SINK_ROWS, t.need.y1);
+    status = unfilter_to(png, end);
+    if (status != FC_OK) return status;
+    const uint8_t *rows[FC_SINK_ROWS];
+    int count = 0;
+    for (int32_t i = FC_MAX(y, t.need.y0); i < end; i++, count++)
+      rows[count] = make_row(png, &t, i, t.row[count]);
+    if (count) fc_sink_push(r->sink, rows, count);
+  }
+  return FC_OK;
+}
+
+/* ---- one image ------------------------------------------------------------------------------- */
+
+static fc_status decode(void *state, const fc_request *r, int *detail) {
+  fc_png *png = state;
+  fc_png_file file;
+  fc_png_texts texts = {.inflater = png->inflater, .scratch = &png->inflated};
+  fc_status status = fc_png_read_chunks(r, &texts, &file, detail);
+  if (status != FC_OK) return status;
+  status = fc_png_plan_colours(&file, r->spec, &png->colours);
+  if (status != FC_OK) return status;
+  fc_png_plan_passes(&file.header, &png->passes);
+  status = inflate(png, &file, detail);
+  if (status != FC_OK) return status;
+  status = push_rows(png, r);
+  if (status == FC_OK) status = fc_png_check_filters(&png->passes, png->inflated.data);
+  if (status == FC_E_CORRUPT) *detail = FC_PNG_BAD_FILTER;
+  if (status == FC_OK) *detail = file.warnings;
+  return status;
+}
+
+/* ---- as a codec ------------------------------------------------------------------------------ */
+
+static void version(char *text, size_t capacity) {
+  const char *of = LIBDEFLATE_VERSION_STRING;
+  if (capacity == 0) return;
+  size_t size = FC_MIN(strlen(of), capacity - 1);
+  memcpy(text, of, size);
+  text[size] = '\0';
+}
+
+const fc_codec fc_png_codec = {
+    .format = FC_FORMAT_PNG,
+    .library = "libdeflate",
+    .version = version,
+    .create = create,
+    .destroy = destroy,
+    .decode = decode,
+    .scratch = scratch,
+    .message = fc_png_message,
+};

@@ -1,0 +1,35 @@
+"""What the report says of a column's files."""
+
+from collections import Counter
+
+import numpy as np
+
+from fastcache._core import image as core
+from fastcache.fill.formats import NPY, misnomer
+from fastcache.fill.probe import FileTable
+
+_SHOWN = 5  # misnamed files that are told by name
+
+
+def file_facts(table: FileTable) -> dict[str, object]:
+    """Return who decoded how many files of which format, and what is odd about them.
+
+    Files that failed are not counted.
+    """
+    ways: dict[str, Counter[str]] = {"C": Counter(), "Pillow": Counter(), NPY: Counter()}
+    wrong: list[tuple[str, str]] = []
+    good, names = table.good(), table.formats()
+    in_c = (table.status == core.OK).tolist()
+    for row in np.flatnonzero(good).tolist():
+        name, path = names[row], table.paths[row]
+        ways["C" if in_c[row] else NPY if name == NPY else "Pillow"][name] += 1
+        if why := misnomer(path, name):
+            wrong.append((path, why))
+    return {
+        "decoded in C": dict(ways["C"]),
+        "through Pillow": dict(ways["Pillow"]),
+        "through NumPy": dict(ways[NPY]),
+        "animated": int((table.animated & good).sum()),
+        "misnamed": len(wrong),
+        "misnamed files": wrong[:_SHOWN],
+    }

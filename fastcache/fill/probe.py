@@ -1,0 +1,184 @@
+"""What is known of a column's files before any of them is decoded."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache._core import image as core
+from fastcache._core import threads as pool
+from fastcache._core.jobs import Paths, ProbeJob
+from fastcache.fill import pillow_step
+from fastcache.fill.failures import check_shortage
+from fastcache.fill.formats import NPY
+from fastcache.fill.job import ItemJob, reason_of
+from fastcache.fill.limits import bomb, bomb_level
+from fastcache.fill.npy_header import NpyHeader, is_npy, read_header
+from fastcache.fill.options import FillOptions
+from fastcache.fill.progress import finish
+
+_INT32 = ("height", "width", "format", "components", "depth", "orientation", "flags", "scans")
+INFO_DTYPE = np.dtype([("bytes", "i8"), *((name, "i4") for name in _INT32)])  # fc_image_info
+
+
+class FileTable:
+    """Headers, states and failures of N files; probed on construction.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    mask : bool
+        Whether the files hold class indices: C decodes none of them.
+    options : FillOptions
+
+    Attributes
+    ----------
+    paths : list of str
+    info : structured array [N], INFO_DTYPE
+        What C read.
+    status, detail : int32 arrays [N]
+        PENDING: C is to decode the file; NEEDS_PYTHON: Python is.
+    height, width : int64 arrays [N]
+        After orientation, if it is applied.
+    animated : bool array [N]
+        Files of more than one frame, as far as that is known.
+    npy : dict of int to NpyHeader
+        Rows that are .npy files.
+    failed : dict of int to (str, str)
+        Rows that cannot be had: path and reason.
+    """
+
+    def __init__(self, paths: Sequence[str], mask: bool, options: FillOptions) -> None:
+        self._mask = mask
+        self._options = options
+        self._limits = options.limits
+        self._threads = pool.resolve_threads(options.threads)
+        self.mends = pillow_step.loads_truncated_images()
+        self.paths = list(paths)
+        count = len(self.paths)
+        self.info = np.zeros(count, INFO_DTYPE)
+        self.status = np.full(count, core.PENDING, np.int32)
+        self.detail = np.zeros(count, np.int32)
+        self.height = np.zeros(count, np.int64)
+        self.width = np.zeros(count, np.int64)
+        self.animated = np.zeros(count, bool)
+        self.npy: dict[int, NpyHeader] = {}
+        self.failed: dict[int, tuple[str, str]] = {}
+        self._named: dict[int, str] = {}  # formats that only Python knows
+        self._ask_c()
+        self._ask_python()
+
+    def packed_paths(self) -> Paths:
+        """Return the paths as C takes them."""
+        return Paths(self.paths, np.empty(len(self.paths), np.int64))
+
+    def _ask_c(self) -> None:
+        applied = self._options.exif == "apply"
+        job = ProbeJob(
+            self.packed_paths(),
+            self.info.view(np.uint8),
+            self.status.view(np.uint8),
+            self.detail.view(np.uint8),
+            whole=applied,
+            **self._limits.for_core(),
+        )
+        finish(job, self._threads)
+        check_shortage(self.status, self.detail)
+        info = self.info
+        turned = (info["orientation"] >= 5) & applied
+        self.height[:] = np.where(turned, info["width"], info["height"])
+        self.width[:] = np.where(turned, info["height"], info["width"])
+        self.animated[:] = (info["flags"] & core.ANIMATED) != 0
+        if self.mends:
+            self.status[self.status == core.E_TRUNCATED] = core.NEEDS_PYTHON
+        for row in np.flatnonzero(~np.isin(self.status, (core.OK, core.NEEDS_PYTHON))).tolist():
+            self.fail_by_status(row)
+
+    def _ask_python(self) -> None:
+        """Ask for what C leaves open: sizes, orientations, the dtypes of masks."""
+        status, flags = self.status, self.info["flags"]
+        known = status == core.OK
+        in_c = known & ((flags & core.IN_C) != 0) & (not self._mask)
+        # Headers that only Pillow can read; and, when it is to be applied, the orientation of
+        # formats whose metadata the core does not look for, or cannot read.
+        ask = status == core.NEEDS_PYTHON
+        if self._options.exif == "apply":
+            ask |= known & (~in_c | ((flags & core.ASK_ORIENTATION) != 0))
+        status[known] = core.PENDING
+        status[(known & ~in_c) | ask] = core.NEEDS_PYTHON
+        over = self.height * self.width > bomb_level()
+        for row in np.flatnonzero(known & ~in_c & ~ask & over).tolist():
+            size = f"{self.height[row]} x {self.width[row]} pixels"
+            self.fail(row, bomb(size))
+        finish(ItemJob(np.flatnonzero(ask).tolist(), self._ask_row, self.record), self._threads)
+        self.mask_dtype = self._ask_masks() if self._mask else ""
+
+    def _ask_row(self, row: int) -> int:
+        path = self.paths[row]
+        if self.info["format"][row] == core.UNKNOWN and is_npy(path):
+            npy = read_header(path, self._limits, self._mask)
+            self.npy[row] = npy
+            self.height[row], self.width[row], self._named[row] = npy.height, npy.width, NPY
+        else:
+            header = pillow_step.probe(
+                path, self._options.exif, self._options.extra_formats, self._limits
+            )
+            self.height[row], self.width[row], self._named[row] = header
+        return 0
+
+    def _ask_masks(self) -> str:
+        kinds = {header.dtype for header in self.npy.values()}
+        others = [row for row in np.flatnonzero(self.good()).tolist() if row not in self.npy]
+
+        def ask(row: int) -> int:
+            extra = self._options.extra_formats
+            kinds.add(pillow_step.mask_dtype(self.paths[row], extra, self._limits))
+            return 0
+
+        finish(ItemJob(others, ask, self.record), self._threads)
+        return str(np.result_type("uint8", *kinds))
+
+    # -- states -----------------------------------------------------------------------------
+
+    def formats(self) -> list[str]:
+        """Return the format of every file, as Pillow calls it."""
+        codes = self.info["format"].tolist()
+        names = {code: core.format_name(code).upper() for code in set(codes)}
+        return [self._named.get(row) or names[code] for row, code in enumerate(codes)]
+
+    def good(self) -> npt.NDArray[np.bool_]:
+        """Return which rows have not failed."""
+        good = np.ones(len(self.paths), bool)
+        good[list(self.failed)] = False
+        return good
+
+    def fail(self, row: int, reason: str) -> None:
+        """Note that a row cannot be had."""
+        self.failed[row] = (self.paths[row], reason)
+
+    def fail_by_status(self, row: int) -> None:
+        """Note a row that C refused."""
+        size, height, width = (int(self.info[k][row]) for k in ("bytes", "height", "width"))
+        status, detail = int(self.status[row]), int(self.detail[row])
+        self.fail(row, self._limits.refusal(status, detail, size, height, width))
+
+    def record(self, row: int, error: Exception) -> None:
+        """Note a row at which Python failed."""
+        self.fail(row, reason_of(error))
+
+    def keep(self, rows: npt.NDArray[np.int64]) -> None:
+        """Go on with these rows only; they are numbered anew."""
+        position = {int(row): at for at, row in enumerate(rows.tolist())}
+        self.failed = {position[r]: why for r, why in self.failed.items() if r in position}
+        self.npy = {position[r]: npy for r, npy in self.npy.items() if r in position}
+        self._named = {position[r]: name for r, name in self._named.items() if r in position}
+        self.paths = [self.paths[row] for row in rows.tolist()]
+        for name in ("info", "status", "detail", "height", "width", "animated"):
+            setattr(self, name, np.ascontiguousarray(getattr(self, name)[rows]))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tables, and of the paths packed for C."""
+        tables = (self.info, self.status, self.detail, self.height, self.width, self.animated)
+        text = sum(len(path) + 1 for path in self.paths)
+        return sum(table.nbytes for table in tables) + 8 * len(self.paths) + text
