@@ -1,10 +1,17 @@
 """The photographs that everything is measured on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
 _SUFFIXES = (".jpg", ".jpeg")
+
+
+def spread(items: Sequence[str], count: int) -> list[str]:
+    """Return `count` of the items, evenly spread over them; all if there are not as many."""
+    step = max(1.0, len(items) / count)
+    return [items[int(k * step)] for k in range(min(count, len(items)))]
 
 
 def find_photos(folder: Path, count: int) -> tuple[list[str], int]:
@@ -16,8 +23,7 @@ def find_photos(folder: Path, count: int) -> tuple[list[str], int]:
     found = sorted(
         str(path.resolve()) for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES
     )
-    step = max(1.0, len(found) / count)
-    chosen = [found[int(k * step)] for k in range(min(count, len(found)))]
+    chosen = spread(found, count)
     usable = [path for path in chosen if _usable(path)]
     if not usable:
         raise SystemExit(f"{folder}: no JPEG photographs in it or below it")

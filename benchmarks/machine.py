@@ -27,7 +27,7 @@ def _memory_gib() -> float:
 
 def describe() -> dict[str, str]:
     """Return the machine, the versions and the date, as text by name."""
-    from fastcache._core.image import cpu_name
+    from fastcache._core.image import codec_list, cpu_name
 
     cores = sorted(os.sched_getaffinity(0))
     system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
@@ -41,4 +41,7 @@ def describe() -> dict[str, str]:
         "load at start": f"{os.getloadavg()[0]:.2f}",
         "python": platform.python_version(),
         **{package: version(package) for package in packages},
+        "codecs inside": "; ".join(
+            f"{name} by {lib} {number}" for name, lib, number in codec_list()
+        ),
     }

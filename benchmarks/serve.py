@@ -33,19 +33,25 @@ class Settings:
     Attributes
     ----------
     paths : list of str
-        The photographs: JPEG files of mode RGB or L.
+        The files: photographs (JPEG, RGB or L), or what was made of them.
     cores : list of int
         The process is bound to these.
     threads : int
         For the worker's own ``threads=``.
     rows : int
         Rows of the arena, or of the RAM tensor, that batches are drawn from.
+    color : str
+        What whole images are decoded to: RGB, RGBA or I;16.
+    function : str
+        Which of a package's functions is measured, where a script knows several.
     """
 
     paths: list[str]
     cores: list[int]
     threads: int
-    rows: int
+    rows: int = 0
+    color: str = "RGB"
+    function: str = ""
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:

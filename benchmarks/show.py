@@ -1,6 +1,6 @@
 """Tables and pictures of what was measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from harness import Measured, Stat
@@ -8,7 +8,8 @@ from rows import Outcome
 
 
 def _digits(value: float, unit: str) -> str:
-    return f"{value:,.{3 if unit == 'x' and value < 10 else 0}f}"
+    places = 3 if unit == "x" and value < 10 else 1 if unit in ("%", "ms", "MB") else 0
+    return f"{value:,.{places}f}"
 
 
 def number(value: float, unit: str) -> str:
@@ -84,27 +85,33 @@ def render(
     return "\n\n".join([about, notes, targets, rates]) + "\n"
 
 
-def plot(outcomes: Sequence[Outcome], results: Mapping[str, Measured], target: Path) -> None:
-    """Save the decode rates and each row's share of its target as one picture."""
+def plot(
+    outcomes: Sequence[Outcome],
+    shown: Mapping[str, Measured],
+    ours: Collection[str],
+    target: Path,
+) -> None:
+    """Save the rates of some workers, `ours` among them, and each row's share of its target."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(16, 6), layout="constrained")
-    decoders = ("core", "fill", "libjpeg-turbo", "simplejpeg", "DALI", "SPDL", "Pillow")
-    shown = {name: results[name] for name in decoders if name in results and results[name].rounds}
+    high = max(6.0, 0.28 * max(len(outcomes), len(shown)))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(16, high), layout="constrained")
     stats = [Stat.of(measured.rates) for measured in shown.values()]
     errors = [[s.median - s.low for s in stats], [s.high - s.median for s in stats]]
-    colours = ["tab:green" if name in ("core", "fill") else "tab:gray" for name in shown]
+    colours = ["tab:green" if name in ours else "tab:gray" for name in shown]
     if shown:
         left.barh([*shown], [s.median for s in stats], xerr=errors, color=colours)
     left.invert_yaxis()
-    left.set(title="One thread: photographs per second", xlabel="images/s")
+    left.set(title="One thread: images per second", xlabel="images/s")
 
     done = [o for o in outcomes if o.stat is not None]
     shares = [
-        o.stat.median / o.row.target if o.row.at_least else o.row.target / o.stat.median
+        o.stat.median / o.row.target
+        if o.row.at_least
+        else o.row.target / max(o.stat.median, o.row.target / 1000)  # memory may not grow at all
         for o in done
         if o.stat is not None
     ]

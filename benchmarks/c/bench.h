@@ -17,4 +17,5 @@ double seconds(Call call) {
 // Each registers its benchmarks.
 void register_decode(const std::string &folder);
 void register_resample();
+void register_png();
 void register_gather(size_t memory);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fastcache.h"
+#include "png.h"
 #ifdef __x86_64__
 #include <emmintrin.h>
 #endif
@@ -133,3 +134,13 @@ void core_gather_stream(const core_gather *g) {
   core_gather_memcpy(g);
 }
 #endif
+
+/* ---- PNG ---- */
+
+int core_png_unfilter(uint8_t *rows, size_t count, size_t bytes, size_t pixel_bytes) {
+  for (size_t y = 0; y < count; y += FC_SINK_ROWS) {
+    const size_t some = FC_MIN(count - y, FC_SINK_ROWS);
+    if (fc_png_unfilter(rows + y * (1 + bytes), some, bytes, pixel_bytes, y == 0) != some) return 1;
+  }
+  return 0;
+}

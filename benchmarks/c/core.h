@@ -51,6 +51,11 @@ void core_gather_run(const core_gather *gather, int streaming); /* fc_copy_run *
 void core_gather_stream(const core_gather *gather); /* the limit: bare streaming stores */
 void core_gather_memcpy(const core_gather *gather);
 
+/* ---- PNG ---- */
+/* fc_png_unfilter, a few rows at a time as png.c calls it; each row is a filter byte and `bytes`.
+ */
+int core_png_unfilter(uint8_t *rows, size_t count, size_t bytes, size_t pixel_bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -32,6 +32,7 @@ int main(int argc, char **argv) {
   if (core_cpu_error()) benchmark::AddCustomContext("FASTCACHE_CPU", core_cpu_error());
   register_decode(folder);
   register_resample();
+  register_png();
   register_gather(memory << 20);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -1,24 +1,80 @@
 """What the workers that measure fastcache share."""
 
+import gc
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from serve import Settings
 
 ROW = (224, 224, 3)
+_RESET_PEAK = "5"
 
 
-def open_photos(settings: Settings, repeat: int = 1) -> Any:
-    """Return an ArenaDataset of the photographs, short side 256, centre 224, `repeat` times over.
+def open_files(paths: Sequence[str], threads: int, **options: Any) -> Any:
+    """Return an ArenaDataset of image files, short side 256, centre 224.
 
-    All have the label 0: the folder need not be a class folder.
+    All have the label 0: they need not lie in class folders.
     """
     import fastcache as fc
     from fastcache import transforms as T
 
-    paths = settings.paths * repeat
     return fc.ArenaDataset(
-        fc.sources.Files(paths, np.zeros(len(paths), np.int64)),
+        fc.sources.Files(list(paths), np.zeros(len(paths), np.int64)),
         store=[T.Resize(256), T.CenterCrop(224)],
-        threads=settings.threads,
+        threads=threads,
+        **options,
     )
+
+
+def open_photos(settings: Settings, repeat: int = 1) -> Any:
+    """Return an ArenaDataset of the photographs, `repeat` times over."""
+    return open_files(settings.paths * repeat, settings.threads)
+
+
+def codec_spec(color: str) -> Any:
+    """Return what the core is asked for: mode RGB, RGBA or I;16, pixels as they are stored."""
+    from decoding import CHANNELS
+
+    from fastcache._core import image
+
+    return image.Spec(channels=CHANNELS[color], wide=color == "I;16")
+
+
+def cut_geometry(size: tuple[int, int], window: tuple[int, int, int, int] | None = None) -> Any:
+    """Return the core's geometry record for a window of an image, with nothing resampled.
+
+    Parameters
+    ----------
+    size : (height, width)
+    window : (top, left, height, width), optional
+        None: all of it.
+    """
+    top, left, height, width = window or (0, 0, *size)
+    crop = (top, left, height, width)
+    record = (*size, *crop, height, width, 0, 0, height, width)
+    return np.array(record, np.int32).view(np.uint8)
+
+
+def status_bytes(field: str) -> int:
+    """Return a memory field of this process, in bytes."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    raise KeyError(field)
+
+
+def peak_growth(action: Callable[[], Any]) -> tuple[Any, int, int]:
+    """Return what `action` returns, the growth of the peak resident size meanwhile, and of code.
+
+    Pages of program files (codecs and the like) that were touched for the first time are not in
+    the first number but are the second: they belong to the page cache and are there once for all
+    processes.
+    """
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text(_RESET_PEAK, encoding="ascii")
+    before, files_before = status_bytes("VmRSS"), status_bytes("RssFile")
+    value = action()
+    code = status_bytes("RssFile") - files_before
+    return value, status_bytes("VmHWM") - before - code, code

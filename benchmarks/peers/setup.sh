@@ -28,8 +28,9 @@ fi
 "$folder/bin/python" -m pip install -q "$(grep '^torch==' "$here/../requirements-peers.txt")"
 "$folder/bin/python" -m pip install -q -r "$here/../requirements-peers.txt"
 "$folder/bin/python" - <<'PYTHON'
-import nvidia.dali, simplejpeg, spdl.io, torch
+import cv2, imagecodecs, nvidia.dali, simplejpeg, spdl.io, torch
 print("rivals installed: torch", torch.__version__, "simplejpeg", simplejpeg.__version__,
-      "DALI", nvidia.dali.__version__)
+      "DALI", nvidia.dali.__version__, "OpenCV", cv2.__version__,
+      "imagecodecs", imagecodecs.__version__)
 spdl.io.demux_config()  # fails here, and not in the benchmark, when FFmpeg is not found
 PYTHON
