@@ -107,7 +107,7 @@ const char *fc_format_name(int format);
 
 enum {
   FC_IMAGE_IN_C = 1,      /* this core decodes it; otherwise the Python step does */
-  FC_IMAGE_MULTISCAN = 2, /* decoding needs the whole image's coefficients (progressive JPEG…) */
+  FC_IMAGE_MULTISCAN = 2, /* decoding holds the whole image: progressive JPEG, lossless WebP */
   FC_IMAGE_ALPHA = 4,     /* pixels may be transparent */
   FC_IMAGE_ANIMATED = 8,  /* more than one frame; the first is decoded */
   /* Metadata that may turn the image stand in a form that only Pillow reads (XMP, hexadecimal
@@ -214,7 +214,8 @@ void fc_decoder_free(fc_decoder *decoder);
  * On FC_OK `detail` is the number of warnings the codec gave (checksums that do not fit, damage
  * that Pillow reads over), otherwise what fc_describe expects.
  * On any other status the output's content is unspecified but nothing outside it was touched.
- * FC_NEEDS_PYTHON: not a format, or not a kind of it, that is decoded here. */
+ * FC_NEEDS_PYTHON: not a format, or not a kind of it, that is decoded here, or damaged in a way
+ * that Pillow must judge; `detail` counts warnings then too. */
 fc_status fc_decode(fc_decoder *decoder, const uint8_t *data, size_t size,
                     const fc_image_spec *spec, const fc_geometry *geometry, uint8_t *out,
                     size_t out_stride, int *detail);
@@ -272,10 +273,10 @@ typedef struct fc_fill_job {
   const fc_image_spec *spec;
   const fc_geometry *geometry; /* [count] */
   uint8_t *base;
-  const int64_t *slot;            /* [count] offset of the sample's first byte from base */
-  int32_t truncated_needs_python; /* hand truncated files on, instead of failing them */
-  int32_t *status;                /* [count] in: FC_PENDING or final; out: final unless cancelled */
-  int32_t *detail;                /* [count] */
+  const int64_t *slot;          /* [count] offset of the sample's first byte from base */
+  int32_t damaged_needs_python; /* hand truncated and corrupt files on, instead of failing them */
+  int32_t *status;              /* [count] in: FC_PENDING or final; out: final unless cancelled */
+  int32_t *detail;              /* [count] */
 } fc_fill_job;
 
 /* FC_E_NOMEM when the thread's own decoder cannot be made; the items are then left to others. */

@@ -11,6 +11,11 @@ static int is_failure(int32_t status) {
   return status != FC_OK && status != FC_NEEDS_PYTHON && status != FC_PENDING;
 }
 
+/* What Pillow may read over when it is told to load truncated images.  FC_E_BYTES: large texts. */
+static int is_damage(fc_status status) {
+  return status == FC_E_TRUNCATED || status == FC_E_CORRUPT || status == FC_E_BYTES;
+}
+
 static void count_item(fc_cursor *cursor, int32_t status, int64_t bytes) {
   if (is_failure(status)) atomic_fetch_add_explicit(&cursor->failed, 1, memory_order_relaxed);
   if (bytes) atomic_fetch_add_explicit(&cursor->bytes, bytes, memory_order_relaxed);
@@ -50,7 +55,10 @@ fc_status fc_fill_run(fc_fill_job *job) {
     if (job->status[item] != FC_PENDING) continue;
     int detail = 0;
     fc_status status = fill_item(job, item, decoder, &buffer, &detail);
-    if (status == FC_E_TRUNCATED && job->truncated_needs_python) status = FC_NEEDS_PYTHON;
+    if (is_damage(status) && job->damaged_needs_python) {
+      status = FC_NEEDS_PYTHON;
+      detail = 0;
+    }
     job->status[item] = (int32_t)status;
     job->detail[item] = detail;
     /* What is handed on to Python is counted there. */

@@ -92,6 +92,7 @@ static fc_status join_parts(fc_png *png, const fc_png_file *file, const uint8_t 
 }
 
 static fc_status inflate(fc_png *png, fc_png_file *file, int *detail) {
+  if (file->compressed_bytes < 2) return FC_NEEDS_PYTHON;
   /* Before memory is reserved: not even the best compression holds so much in so few bytes. */
   if (png->passes.bytes / FC_PNG_MAX_RATIO > file->compressed_bytes) return FC_NEEDS_PYTHON;
   const uint8_t *data;

@@ -74,6 +74,7 @@ typedef struct fc_png_file {
   size_t compressed_bytes; /* of their content, together */
   int cut;                 /* the file ends in the last IDAT or right behind it */
   int cut_inside;          /* it ends in the content of the last IDAT */
+  int wrong_parts;         /* IDATs with a wrong checksum */
   int warnings;
 } fc_png_file;
 

@@ -229,7 +229,7 @@ static enum step walk_over_pixels(walk *w) {
     w->file->parts++;
     w->file->compressed_bytes += w->length;
     w->file->cut_inside = !w->is_whole;
-    if (w->has_crc && !crc_is_right(w)) w->file->warnings++;
+    if (w->has_crc && !crc_is_right(w)) w->file->wrong_parts++;
     step = next_chunk(w);
   }
   w->file->cut = step == END;
@@ -270,5 +270,10 @@ fc_status fc_png_read_chunks(const fc_request *request, fc_png_texts *texts, fc_
   }
   fc_status status = walk_to_pixels(&w, detail);
   if (status != FC_OK) return status;
-  return walk_to_end(&w, walk_over_pixels(&w));
+  status = walk_to_end(&w, walk_over_pixels(&w));
+  if (status != FC_OK || !file->wrong_parts) return status;
+  /* Pillow does not look at these.  What damaged pixels mean is for zlib to say: libdeflate is not
+   * as strict about tables that are never used. */
+  *detail = file->wrong_parts;
+  return FC_NEEDS_PYTHON;
 }

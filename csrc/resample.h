@@ -76,7 +76,8 @@ int32_t fc_axis_extent(const fc_span *span, int filter);
 void fc_axis_carve(fc_axis *axis, const fc_span *span, int filter, fc_carver *carver);
 size_t fc_axis_work(const fc_span *span, int filter);
 /* channels: of interleaved values for the across pass, 0 for the down pass. */
-void fc_axis_plan(fc_axis *axis, const fc_span *span, int filter, int channels, double *work);
+void fc_axis_plan(fc_axis *axis, const fc_span *span, const fc_image_spec *spec, int channels,
+                  double *work);
 
 /* ---- resample_scalar.c, resample_avx2.c ---- */
 typedef struct fc_across {

@@ -260,26 +260,31 @@ static void plan_weights(fc_axis *axis, const fc_span *span, int filter, int cha
     is_high ? quantise_high(axis, work, at) : quantise_sum(axis, work, at);
 }
 
-/* Pillow's nearest walks along the axis by adding the scale, and so do its rounding errors. */
-static void plan_nearest(fc_axis *axis, const fc_span *span) {
+/* Pillow's nearest walks along the axis by adding the scale, and so do its rounding errors.  Wide
+ * pixels go through its general transform, which multiplies. */
+static void plan_nearest(fc_axis *axis, const fc_span *span, int wide) {
   const double scale = scale_of(span);
   double at = scale * 0.5;
   for (int32_t i = 0; i < span->first; i++) at += scale;
-  for (int32_t i = 0; i < span->count; i++, at += scale)
-    axis->start[i] = FC_MIN((int32_t)at, span->in - 1);
+  for (int32_t i = 0; i < span->count; i++, at += scale) {
+    const double source = wide ? scale * ((double)span->first + i + 0.5) : at;
+    axis->start[i] = FC_MIN((int32_t)source, span->in - 1);
+  }
   axis->lo = axis->start[0];
   axis->hi = axis->start[span->count - 1] + 1;
   for (int32_t i = 0; i < span->count; i++) axis->start[i] -= axis->lo;
 }
 
-void fc_axis_plan(fc_axis *axis, const fc_span *span, int filter, int channels, double *work) {
+void fc_axis_plan(fc_axis *axis, const fc_span *span, const fc_image_spec *spec, int channels,
+                  double *work) {
+  const int filter = spec->filter;
   axis->count = span->count;
   axis->taps = 1;
   if (has_weights(span, filter)) {
     plan_weights(axis, span, filter, channels, work);
   } else if (span->in != span->size) {
     axis->pass = FC_PASS_PICK;
-    plan_nearest(axis, span);
+    plan_nearest(axis, span, spec->wide);
   } else {
     axis->pass = FC_PASS_COPY;
     axis->lo = span->first;

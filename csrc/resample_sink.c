@@ -165,8 +165,8 @@ static fc_status plan_axes(fc_sink *sink, const fc_span *y, const fc_span *x,
   fc_carver carver = {(uint8_t *)sink->memory + (MEMORY_ALIGN - beyond), 0};
   double *work = place(sink, y, x, spec, &carver);
 
-  fc_axis_plan(&sink->y, y, spec->filter, 0, work);
-  fc_axis_plan(&sink->x.axis, x, spec->filter, sink->x.channels, work);
+  fc_axis_plan(&sink->y, y, spec, 0, work);
+  fc_axis_plan(&sink->x.axis, x, spec, sink->x.channels, work);
   if (sink->x.axis.pass >= FC_PASS_HIGH) sink->kernels->pack(&sink->x);
   return FC_OK;
 }

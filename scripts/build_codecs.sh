@@ -56,7 +56,7 @@ compile() {
 }
 hide='-fvisibility=hidden -g0'
 
-rm -rf "$work"
+rm -rf "$work" "$prefix/codecs.txt"
 while read -r name version sha256 url licence; do
     case $name in '' | '#'*) continue ;; esac
     archive=$archives/$name-$version.tar.gz

@@ -192,8 +192,18 @@ def other_kinds() -> dict[str, bytes]:
     return kinds
 
 
+def pillow_blends_16_bits() -> bool:
+    """Whether the installed Pillow resamples mode I;16; older ones refuse to."""
+    try:
+        photo(9, 9, "I;16").resize((5, 5), Image.Resampling.BILINEAR)
+    except ValueError:
+        return False
+    return True
+
+
 def pillow_kinds() -> dict[str, bytes]:
     """Return files of formats that only Pillow decodes, by its name for them and the mode."""
+    Image.init()
     modes = {
         "BMP": ("1", "L", "P", "RGB", "RGBA"),
         "DIB": ("L", "RGB"),
@@ -209,7 +219,7 @@ def pillow_kinds() -> dict[str, bytes]:
     return {
         f"{fmt}-{mode}": encode(photo(32, 32, mode) if fmt == "ICO" else photo(31, 47, mode), fmt)
         for fmt, kinds in modes.items()
-        if features.check({"AVIF": "avif", "JPEG2000": "jpg_2000"}.get(fmt, "zlib"))
+        if fmt in Image.SAVE and features.check("jpg_2000" if fmt == "JPEG2000" else "zlib")
         for mode in kinds
     }
 

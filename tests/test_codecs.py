@@ -35,7 +35,8 @@ def test_pillows_formats_have_their_librarys_version():
     assert by_pillow["BMP"] == Codec("BMP", "Pillow", "", PIL.__version__, "")
     if features.check("jpg_2000"):
         assert by_pillow["JPEG2000"].version == features.version("jpg_2000")
-    assert ("AVIF" in by_pillow) == bool(features.check("avif"))
+    if "avif" in features.modules:  # older versions have no AVIF at all
+        assert ("AVIF" in by_pillow) == bool(features.check("avif"))
     assert "EPS" not in by_pillow
 
 

@@ -184,7 +184,7 @@ cdef extern from "fastcache.h" nogil:
         const fc_geometry *geometry
         uint8_t *base
         const int64_t *slot
-        int32_t truncated_needs_python
+        int32_t damaged_needs_python
         int32_t *status
         int32_t *detail
 

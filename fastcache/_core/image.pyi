@@ -12,6 +12,7 @@ NEEDS_PYTHON: int
 E_IO: int
 E_NOMEM: int
 E_TRUNCATED: int
+E_CORRUPT: int
 E_PIXELS: int
 E_SCANS: int
 E_BYTES: int

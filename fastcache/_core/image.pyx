@@ -18,6 +18,7 @@ NEEDS_PYTHON = <int> _capi.FC_NEEDS_PYTHON
 E_IO = <int> _capi.FC_E_IO
 E_NOMEM = <int> _capi.FC_E_NOMEM
 E_TRUNCATED = <int> _capi.FC_E_TRUNCATED
+E_CORRUPT = <int> _capi.FC_E_CORRUPT
 E_PIXELS = <int> _capi.FC_E_PIXELS
 E_SCANS = <int> _capi.FC_E_SCANS
 E_BYTES = <int> _capi.FC_E_BYTES

@@ -115,8 +115,8 @@ cdef class FillJob(_Job):
     target : writable buffer that the slots lie in
     slot : int64 array [N], offset of each sample's first byte within `target`
     status, detail : int32 arrays [N] as bytes; items whose status is not PENDING are passed over
-    truncated_needs_python : bool
-        Leave truncated files to the Python step, instead of failing them.
+    damaged_needs_python : bool
+        Leave truncated and corrupt files to the Python step, instead of failing them.
     """
 
     cdef _capi.fc_fill_job job
@@ -124,7 +124,7 @@ cdef class FillJob(_Job):
 
     def __init__(self, Paths paths, Spec spec, uint8_t[::1] geometry, uint8_t[::1] target,
                  int64_t[::1] slot, uint8_t[::1] status, uint8_t[::1] detail,
-                 bint truncated_needs_python=False):
+                 bint damaged_needs_python=False):
         cdef Py_ssize_t n = paths.count, i
         memset(&self.job, 0, sizeof(self.job))
         self.cursor = &self.job.cursor
@@ -132,7 +132,7 @@ cdef class FillJob(_Job):
         self.job.cursor.count = n
         self.job.paths = paths.view()
         self.job.spec = &spec.value
-        self.job.truncated_needs_python = truncated_needs_python
+        self.job.damaged_needs_python = damaged_needs_python
         self.job.geometry = <_capi.fc_geometry *> at(geometry, n * sizeof(_capi.fc_geometry))
         self.job.base = <uint8_t *> at(target, 0)
         if slot.shape[0] != n:

@@ -109,6 +109,6 @@ def _in_pillow() -> Iterator[Codec]:
             yield Codec(name, "Pillow", "", PIL.__version__, "")
         elif features.check(feature):
             other, better = _INSTEAD.get(feature, ("", ""))
-            if better and features.check(better):
+            if better in features.features and features.check(better):  # old ones know it not
                 library, feature = other, better
             yield Codec(name, "Pillow", library, features.version(feature) or "", "")

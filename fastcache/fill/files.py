@@ -103,15 +103,9 @@ class FilesColumn(ColumnFill):
     def _wide_in_c(self, store: StorePlan) -> npt.NDArray[np.bool_]:
         """Which rows C can give 16 bits of: grey ones that are copied, it does not blend them."""
         info, g = self._table.info, store.geometry
-        in_c: npt.NDArray[np.bool_] = (info["components"] == 1) & (info["depth"] == 16)
-        for crop, size in ((g["crop_h"], g["size_h"]), (g["crop_w"], g["size_w"])):
-            if store.filter != FILTERS["nearest"]:
-                in_c &= crop == size
-                continue
-            # Midway between two pixels Pillow rounds 16 bits otherwise than 8, and C like 8.
-            divisor = np.gcd(crop, size)
-            p, q = crop // divisor, size // divisor
-            in_c &= ~((p % 2 == 0) & (q % 2 == 1) & (q > 1))
+        grey = (info["components"] == 1) & (info["depth"] == 16)
+        copied = (g["size_h"] == g["crop_h"]) & (g["size_w"] == g["crop_w"])
+        in_c: npt.NDArray[np.bool_] = grey & (copied | (store.filter == FILTERS["nearest"]))
         return in_c
 
     def _field(self) -> Image | Mask:
@@ -228,7 +222,8 @@ class FilesColumn(ColumnFill):
         )
         yield job
         check_shortage(table.status, table.detail)
-        self._warnings += int(table.detail[mine & (table.status == core.OK)].sum())
+        judged = np.isin(table.status, (core.OK, core.NEEDS_PYTHON))
+        self._warnings += int(table.detail[mine & judged].sum())
         for row in np.flatnonzero(mine).tolist():
             if int(table.status[row]) not in (core.OK, core.NEEDS_PYTHON, core.PENDING):
                 table.fail_by_status(row)

@@ -10,6 +10,7 @@ from PIL import Image
 from fastcache.errors import DecodeError
 from fastcache.fill.limits import Limits, open_regular
 from fastcache.fill.npy_header import NpyHeader, header_of, read_header
+from fastcache.fill.pillow_step import wrong_mode_told
 from fastcache.transforms import StorePlan, apply_store
 from fastcache.transforms.operation import FILTERS, PIL_FILTERS, Operation
 
@@ -111,6 +112,7 @@ def _per_channel(
             raise DecodeError(
                 f"holds {pixels.dtype} beyond the range of float32, in which it is resampled"
             )
-        with np.errstate(over="ignore"):  # float16: overshoot becomes infinite, as in torch
+        # The overshoot of float16 becomes infinite, as in torch.
+        with wrong_mode_told(), np.errstate(over="ignore"):
             made.append(np.asarray(work(Image.fromarray(channel))).astype(pixels.dtype))
     return np.stack(made, axis=2)

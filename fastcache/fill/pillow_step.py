@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from fastcache.errors import DecodeError
@@ -154,7 +155,22 @@ def _is_animated(image: Image.Image) -> bool:
 def stored_image(image: Image.Image, color: str, store: Sequence[Operation]) -> npt.NDArray[Any]:
     """Return a PIL image as (H, W, C), converted first, then as ``store=`` has it."""
     image.load()  # some formats tell their mode only then
-    return image_array(apply_store(store, image if image.mode == color else image.convert(color)))
+    with wrong_mode_told():
+        stored = apply_store(store, image if image.mode == color else image.convert(color))
+    return image_array(stored)
+
+
+@contextmanager
+def wrong_mode_told() -> Iterator[None]:
+    """Say what Pillow means where an old one is to resample 16 bits."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error) != "image has wrong mode":
+            raise
+        raise DecodeError(
+            f"Pillow {PIL.__version__} does not resample 16-bit images: 11.3 or newer does"
+        ) from error
 
 
 def image_array(image: Image.Image) -> npt.NDArray[Any]:

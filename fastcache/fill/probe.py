@@ -90,7 +90,8 @@ class FileTable:
         self.width[:] = np.where(turned, info["height"], info["width"])
         self.animated[:] = (info["flags"] & core.ANIMATED) != 0
         if self.mends:
-            self.status[self.status == core.E_TRUNCATED] = core.NEEDS_PYTHON
+            damaged = np.isin(self.status, (core.E_TRUNCATED, core.E_CORRUPT))
+            self.status[damaged] = core.NEEDS_PYTHON
         for row in np.flatnonzero(~np.isin(self.status, (core.OK, core.NEEDS_PYTHON))).tolist():
             self.fail_by_status(row)
 

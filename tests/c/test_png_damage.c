@@ -239,11 +239,12 @@ static void test_checksums(fc_decoder *decoder) {
     CHECK_CONTEXT("wrong checksum of %s", chunks[i].name);
     crc[1] ^= 4;
     fc_status status = decode_small(decoder, &file, &detail);
-    CHECK_INT(status, chunks[i].message ? FC_E_CORRUPT : FC_OK);
+    const int of_pixels = strcmp(chunks[i].name, "IDAT") == 0; /* Pillow judges */
+    CHECK_INT(status, chunks[i].message ? FC_E_CORRUPT : of_pixels ? FC_NEEDS_PYTHON : FC_OK);
     if (chunks[i].message)
       CHECK(strcmp(fc_describe(status, detail, text, sizeof text), chunks[i].message) == 0);
     else
-      CHECK_INT(detail, strcmp(chunks[i].name, "IDAT") == 0);
+      CHECK_INT(detail, of_pixels);
     crc[1] ^= 4;
   }
   free(file.data);

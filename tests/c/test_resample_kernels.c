@@ -42,7 +42,8 @@ static planned plan(const fc_span *span, int filter, int channels, const fc_kern
   p.memory = check_alloc(counter.used + ALIGN);
   fc_carver carver = {p.memory + ALIGN - (uintptr_t)p.memory % ALIGN, 0};
   double *work = carve(&p.across, span, filter, kernels, &carver);
-  fc_axis_plan(&p.across.axis, span, filter, channels, work);
+  const fc_image_spec spec = {.channels = channels, .filter = filter};
+  fc_axis_plan(&p.across.axis, span, &spec, channels, work);
   if (channels) kernels->pack(&p.across);
   return p;
 }

@@ -142,7 +142,9 @@ def test_parts_are_parts(kind, interlaced):
 
 def test_wide_pixels_are_cut_out_but_not_blended():
     data = make((png.GREY, 16), (61, 83))
-    for part in (Part((3, 5, 40, 50), (40, 50)), Part((3, 5, 40, 50), (13, 71), "nearest")):
+    crop = (3, 5, 40, 50)
+    nearest = [Part(crop, (size, 151 - size), "nearest") for size in range(1, 151)]
+    for part in (Part(crop, crop[2:]), *nearest):
         np.testing.assert_array_equal(ours(data, "I;16", part)[2], pillows(data, "I;16", part))
     assert ours(data, "I;16", Part((0, 0, 61, 83), (30, 40)))[0] == core.NEEDS_PYTHON
 

@@ -129,7 +129,7 @@ def test_checksums_are_reported():
     """A5: a wrong checksum says where, or is counted when Pillow reads over it."""
     stream = zlib.compress(rows())
     status, warnings, _ = ours(rgb_file(stream, [50, 50], broken=[0, 2]))
-    assert (status, warnings) == (core.OK, 2)
+    assert (status, warnings) == (core.NEEDS_PYTHON, 2)
     status, detail, _ = ours(rgb_file(stream[:-1] + b"\0"))
     assert "Adler" in core.describe(status, detail)
     text = png.chunk(b"tEXt", b"a\0b", broken=True)

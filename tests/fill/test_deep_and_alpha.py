@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fastcache import transforms as T
+from fastcache.errors import DecodeError
 from fastcache.fill.build import fill_arena
 from fastcache.fill.options import FillOptions
 from fastcache.sources import Files
@@ -60,6 +61,12 @@ def deep(tmp_path):
 )
 def test_sixteen_bits_are_pillows(deep, store):
     """F8: color="I;16" with every kind of store; slots are counted in bytes, not pixels."""
+    try:
+        oracle(deep[0], "I;16", store)
+    except ValueError:  # an older Pillow
+        with pytest.raises(DecodeError, match="does not resample 16-bit images"):
+            filled(deep, color="I;16", store=store)
+        return
     arena = filled(deep, color="I;16", store=store)
     assert arena.catalog["columns"]["image"]["dtype"] == "uint16"
     for k, path in enumerate(deep):
@@ -68,10 +75,10 @@ def test_sixteen_bits_are_pillows(deep, store):
 
 def test_sixteen_bits_go_through_c_where_nothing_is_blended(deep):
     """F8: copies, cuts, padding and nearest in C; real resampling by Pillow, and that is said."""
-    for store in (None, T.CenterCrop(24), T.CenterCrop(70), T.Resize((32, 32), "nearest")):
+    for store in (None, T.CenterCrop(24), T.CenterCrop(70), T.Resize(20, "nearest")):
         assert told(filled(deep, color="I;16", store=store))["decoded in C"] == {"PNG": 3}, store
-    midway = told(filled(deep, color="I;16", store=T.Resize(20, "nearest")))  # 60 to 25
-    assert (midway["decoded in C"], midway["through Pillow"]) == ({"PNG": 1}, {"PNG": 3})
+    if not images.pillow_blends_16_bits():
+        return
     resized = told(filled(deep, color="I;16", store=T.Resize(20)))
     assert (resized["decoded in C"], resized["through Pillow"]) == ({}, {"PNG": 4})
 

@@ -142,7 +142,7 @@ def test_a_damaged_second_frame_changes_nothing(tmp_path):
     data = images.animated_kinds()["GIF"]
     with Image.open(write(tmp_path, {"whole.gif": data})[0]) as image:
         image.seek(1)
-        second = image.tile[0].offset
+        second = image.tile[0][2]
     (path,) = write(tmp_path, {"cut.gif": data[: second + 1]})
     np.testing.assert_array_equal(row(filled([path]), 0), images.decoded(data))
 
