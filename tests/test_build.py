@@ -186,6 +186,7 @@ def test_wheel_with_static_codecs_lists_them(tree, tmp_path):
     """CycloneDX where PEP 770 puts it, from the table of what was built."""
     table = (tree / "scripts" / "codecs.txt").read_text()
     (tmp_path / "codecs.txt").write_text(table)
+    (tree / "out").mkdir()
     done = setup(tree, "dist_info", "--output-dir", "out", FASTCACHE_CODECS=str(tmp_path))
     assert done.returncode == 0, done.stderr
     (path,) = (tree / "out").glob("*.dist-info/sboms/codecs.cdx.json")
