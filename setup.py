@@ -72,7 +72,7 @@ LIBRARIES = (
     Library(
         module="libwebp",
         oldest="1.0",
-        archive="libwebpdecoder.a",
+        archive="libwebp.a",
         debian="libwebp-dev",
         ubuntu="libwebp-dev",
         fedora="libwebp-devel",

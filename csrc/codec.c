@@ -1,19 +1,19 @@
 /* codec.c: what decodes here.  A new codec is one line in this table. */
 #include "fc_internal.h"
 
-const fc_codec *const fc_codecs[FC_CODEC_COUNT] = {&fc_jpeg_codec, &fc_png_codec, &fc_webp_codec};
+static const fc_codec *const codecs[] = {&fc_jpeg_codec, &fc_png_codec, &fc_webp_codec};
+#define CODECS ((int)(sizeof codecs / sizeof *codecs))
 
-int fc_codec_of(int format) {
-  for (int i = 0; i < FC_CODEC_COUNT; i++)
-    if (fc_codecs[i]->format == format) return i;
-  return -1;
+const fc_codec *fc_codec_of(int format) {
+  for (int i = 0; i < CODECS; i++)
+    if (codecs[i]->format == format) return codecs[i];
+  return NULL;
 }
 
 int fc_codec_list(int index, fc_codec_about *about) {
-  if (index < 0 || index >= FC_CODEC_COUNT || !about) return 0;
-  *about =
-      (fc_codec_about){.format = fc_codecs[index]->format, .library = fc_codecs[index]->library};
-  fc_codecs[index]->version(about->version, sizeof about->version);
+  if (index < 0 || index >= CODECS || !about) return 0;
+  *about = (fc_codec_about){.format = codecs[index]->format, .library = codecs[index]->library};
+  codecs[index]->version(about->version, sizeof about->version);
   return 1;
 }
 

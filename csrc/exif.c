@@ -55,15 +55,13 @@ static int64_t skip_prefixes(fc_reader *reader, int64_t base, int64_t end) {
   return base;
 }
 
-/* The first directory's first entry counts.  ABSENT, ASK or 1 to 8. */
-static int exif_orientation(fc_reader *reader, int64_t base, int64_t end) {
+/* The first directory's first entry counts. */
+int fc_exif_orientation(fc_reader *reader, int64_t base, int64_t end) {
   exif_view exif = {reader, skip_prefixes(reader, base, end), end, 0};
+  if (exif.base == end) return ABSENT;
+  /* Pillow may refuse an image for a block that is no TIFF structure. */
   const uint8_t *p = exif_at(&exif, 0, 8);
-  if (!p) return ABSENT;
-  int ordinary = memcmp(p, "MM\0*", 4) == 0 || memcmp(p, "II*\0", 4) == 0;
-  int other = memcmp(p, "MM*\0", 4) == 0 || memcmp(p, "II\0*", 4) == 0 ||
-              memcmp(p, "MM\0+", 4) == 0 || memcmp(p, "II+\0", 4) == 0;
-  if (!ordinary) return other ? ASK : ABSENT;
+  if (!p || (memcmp(p, "MM\0*", 4) != 0 && memcmp(p, "II*\0", 4) != 0)) return ASK;
   exif.big_endian = p[0] == 'M';
   uint32_t at = exif_32(&exif, p + 4);
   if (!(p = exif_at(&exif, at, 2))) return ABSENT;
@@ -72,11 +70,6 @@ static int exif_orientation(fc_reader *reader, int64_t base, int64_t end) {
   for (uint32_t i = 0; i < entries && (p = exif_at(&exif, at, 12)); i++, at += 12)
     if (exif_16(&exif, p) == ORIENTATION) return entry_orientation(&exif, p);
   return ABSENT;
-}
-
-int fc_exif_orientation(fc_reader *reader, int64_t base, int64_t end) {
-  int found = exif_orientation(reader, base, end);
-  return FC_MAX(found, 0);
 }
 
 /* ---- XMP: text ------------------------------------------------------------------------------- */
@@ -127,7 +120,7 @@ static int xmp_orientation(fc_reader *reader, fc_range xmp) {
 
 void fc_find_orientation(fc_reader *reader, fc_range exif, fc_range xmp, fc_image_info *info) {
   int found = ABSENT;
-  if (exif.start < exif.end) found = exif_orientation(reader, exif.start, exif.end);
+  if (exif.start < exif.end) found = fc_exif_orientation(reader, exif.start, exif.end);
   if (found == ABSENT) found = xmp_orientation(reader, xmp);
   if (found == ASK) info->flags |= FC_IMAGE_ASK_ORIENTATION;
   info->orientation = FC_MAX(found, 1);

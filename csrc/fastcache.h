@@ -220,16 +220,26 @@ fc_status fc_decode(fc_decoder *decoder, const uint8_t *data, size_t size,
                     const fc_image_spec *spec, const fc_geometry *geometry, uint8_t *out,
                     size_t out_stride, int *detail);
 
-/* Upper bound of the bytes that fc_decode holds beside data and output for such a file:
- * codec, row buffers, resampler.  Known from the header alone. */
-size_t fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
-                         const fc_geometry *geometry);
+/* Upper bounds of the bytes that fc_decode holds beside data and output, known from the header
+ * alone.  A decoder keeps its buffers for the next image: over many images it holds at most the sum
+ * of each part's largest. */
+typedef struct fc_scratch {
+  size_t kept;      /* the codec's buffers */
+  size_t passing;   /* what the codec's library takes, and gives back after the image */
+  size_t resampler; /* the resampler's, and the decoder itself */
+  size_t upright;   /* an image that waits to be turned */
+} fc_scratch;
+
+fc_scratch fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
+                             const fc_geometry *geometry);
+/* All parts: what a single image takes.  SIZE_MAX when that is no number. */
+size_t fc_scratch_sum(const fc_scratch *scratch);
 
 /* What decodes a format here. */
 typedef struct fc_codec_about {
   int32_t format;      /* fc_format */
   const char *library; /* whose decoder it is; constant */
-  char version[24];    /* of that library, as loaded into this process */
+  char version[24];    /* of that library: of the headers, if it cannot be asked itself */
 } fc_codec_about;
 
 /* Codec number `index` of those in this core; 0 when there are no more. */
@@ -274,7 +284,7 @@ typedef struct fc_fill_job {
   const fc_geometry *geometry; /* [count] */
   uint8_t *base;
   const int64_t *slot;          /* [count] offset of the sample's first byte from base */
-  int32_t damaged_needs_python; /* hand truncated and corrupt files on, instead of failing them */
+  int32_t damaged_needs_python; /* hand on, instead of failing: truncated, corrupt, large texts */
   int32_t *status;              /* [count] in: FC_PENDING or final; out: final unless cancelled */
   int32_t *detail;              /* [count] */
 } fc_fill_job;

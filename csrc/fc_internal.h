@@ -46,7 +46,7 @@ typedef void (*fc_convert_row)(uint8_t *out, const uint8_t *in, size_t pixels);
  * 1, 3 or 4; NULL when they are the same already. */
 fc_convert_row fc_convert_for(int components, int channels);
 
-/* RGBA to what Pillow resamples (mode RGBa) and back, in place. */
+/* RGBA to what Pillow resamples (mode RGBa), and back in place. */
 void fc_multiply_alpha(uint8_t *out, const uint8_t *in, size_t pixels);
 void fc_divide_alpha(uint8_t *row, size_t pixels);
 
@@ -79,7 +79,7 @@ typedef struct fc_request {
   const fc_image_info *info; /* what fc_probe_bytes said of the same data */
   /* The codec looks at channels, wide and limits; everything else is the sink's. */
   const fc_image_spec *spec;
-  fc_deadline deadline; /* looked at every few rows */
+  fc_deadline deadline; /* looked at as often as the codec's library allows */
   fc_sink *sink;        /* planned; wants rows of spec->channels, straight (not premultiplied) */
 } fc_request;
 
@@ -91,17 +91,16 @@ typedef struct fc_codec {
   void (*destroy)(void *state);
   /* detail: warnings on FC_OK; on FC_E_CORRUPT a code from 1 to 0xffff for `message`, or 0 */
   fc_status (*decode)(void *state, const fc_request *request, int *detail);
-  /* Upper bound of the bytes that decoding such an image holds, `state` included. */
+  /* Upper bound of the bytes that decoding such an image holds, `state` included; and of those
+   * that `state` keeps afterwards. */
   size_t (*scratch)(const fc_image_info *info, const fc_image_spec *spec);
+  size_t (*kept)(const fc_image_info *info, const fc_image_spec *spec);
   const char *(*message)(int code); /* a constant string, in which printf conversions may stand */
 } fc_codec;
 
-#define FC_CODEC_COUNT 3
 extern const fc_codec fc_jpeg_codec, fc_png_codec, fc_webp_codec;
-/* In no particular order. */
-extern const fc_codec *const fc_codecs[FC_CODEC_COUNT];
-/* Position in fc_codecs, -1 when the format is not decoded here. */
-int fc_codec_of(int format);
+/* NULL when the format is not decoded here. */
+const fc_codec *fc_codec_of(int format);
 /* `detail` of FC_E_CORRUPT tells codecs apart. */
 #define FC_CODEC_DETAIL(format, code) ((int)(format) << 16 | (code))
 

@@ -10,10 +10,16 @@ const fc_limits fc_default_limits = {.max_pixels = 2 * INT64_C(89478485),
                                      .max_ms = 60000};
 
 struct fc_decoder {
-  void *codec[FC_CODEC_COUNT]; /* made when the first file of their format comes */
+  const fc_codec *codec; /* of the last image; one at a time, so that buffers do not add up */
+  void *codec_state;
   fc_sink *sink;
   fc_buffer upright; /* a stored image waiting to be turned, then the rows of the turned one */
 };
+
+static void drop_codec(fc_decoder *decoder) {
+  if (decoder->codec_state) decoder->codec->destroy(decoder->codec_state);
+  decoder->codec_state = NULL;
+}
 
 fc_decoder *fc_decoder_new(void) {
   fc_decoder *decoder = calloc(1, sizeof *decoder);
@@ -26,8 +32,7 @@ fc_decoder *fc_decoder_new(void) {
 
 void fc_decoder_free(fc_decoder *decoder) {
   if (!decoder) return;
-  for (int i = 0; i < FC_CODEC_COUNT; i++)
-    if (decoder->codec[i]) fc_codecs[i]->destroy(decoder->codec[i]);
+  drop_codec(decoder);
   fc_sink_free(decoder->sink);
   fc_buffer_free(&decoder->upright);
   free(decoder);
@@ -131,16 +136,21 @@ static fc_status plan(const job *j) {
   return fc_sink_plan(j->request.sink, j->geometry, j->request.spec, j->out, j->out_stride);
 }
 
+static fc_status take_codec(fc_decoder *decoder, int format) {
+  const fc_codec *codec = fc_codec_of(format);
+  if (!codec) return FC_NEEDS_PYTHON;
+  if (decoder->codec != codec) drop_codec(decoder);
+  decoder->codec = codec;
+  if (!decoder->codec_state) decoder->codec_state = decoder->codec->create();
+  return decoder->codec_state ? FC_OK : FC_E_NOMEM;
+}
+
 static fc_status decode_as_stored(fc_decoder *decoder, const job *j, int *detail) {
-  int codec = fc_codec_of(j->request.info->format);
-  if (codec < 0) return FC_NEEDS_PYTHON;
-  if (!decoder->codec[codec]) decoder->codec[codec] = fc_codecs[codec]->create();
-  if (!decoder->codec[codec]) return FC_E_NOMEM;
-  fc_status status = plan(j);
+  fc_status status = take_codec(decoder, j->request.info->format);
+  if (status == FC_OK) status = plan(j);
   if (status != FC_OK) return status;
-  status = fc_codecs[codec]->decode(decoder->codec[codec], &j->request, detail);
-  if (status == FC_E_CORRUPT && *detail)
-    *detail = FC_CODEC_DETAIL(fc_codecs[codec]->format, *detail);
+  status = decoder->codec->decode(decoder->codec_state, &j->request, detail);
+  if (status == FC_E_CORRUPT && *detail) *detail = FC_CODEC_DETAIL(decoder->codec->format, *detail);
   return status;
 }
 
@@ -220,20 +230,39 @@ fc_status fc_decode(fc_decoder *decoder, const uint8_t *data, size_t size,
   return decode_as_stored(decoder, &j, detail);
 }
 
-size_t fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
-                         const fc_geometry *geometry) {
-  const fc_image_spec own = spec_of_file(spec, info);
-  size_t bytes = sizeof(fc_decoder) + fc_sink_scratch(geometry, &own);
-  int codec = fc_codec_of(info->format);
-  if (codec >= 0) bytes += fc_codecs[codec]->scratch(info, &own);
-  if (!spec->apply_orientation || info->orientation == 1) return bytes;
+static size_t add(size_t a, size_t b) {
+  return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
+size_t fc_scratch_sum(const fc_scratch *scratch) {
+  return add(add(scratch->kept, scratch->passing), add(scratch->resampler, scratch->upright));
+}
+
+/* The stored image is copied by the resampler first. */
+static void add_turning(fc_scratch *scratch, const fc_image_info *info, const fc_image_spec *spec,
+                        const fc_geometry *geometry) {
   const turn *how = &turns[info->orientation];
   fc_rect crop = {geometry->crop_y, geometry->crop_x, geometry->crop_y + geometry->crop_h,
                   geometry->crop_x + geometry->crop_w};
   const fc_geometry copy = copy_geometry(info, stored_rect(how, crop, info));
   const fc_image_spec spec_of_copy = copy_spec(spec);
   size_t pixel_bytes = (size_t)fc_pixel_bytes(spec);
-  bytes += (size_t)geometry->crop_h * (size_t)geometry->crop_w * pixel_bytes + FC_ROW_SLACK;
-  bytes += FC_SINK_ROWS * fc_row_stride((size_t)geometry->crop_w, pixel_bytes);
-  return bytes + fc_sink_scratch(&copy, &spec_of_copy);
+  scratch->resampler = add(scratch->resampler, fc_sink_scratch(&copy, &spec_of_copy));
+  scratch->upright = (size_t)geometry->crop_h * (size_t)geometry->crop_w * pixel_bytes +
+                     FC_SINK_ROWS * fc_row_stride((size_t)geometry->crop_w, pixel_bytes) +
+                     FC_ROW_SLACK;
+}
+
+fc_scratch fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
+                             const fc_geometry *geometry) {
+  const fc_image_spec own = spec_of_file(spec, info);
+  fc_scratch scratch = {.resampler = add(sizeof(fc_decoder), fc_sink_scratch(geometry, &own))};
+  const fc_codec *codec = fc_codec_of(info->format);
+  if (codec) {
+    scratch.kept = codec->kept(info, &own);
+    scratch.passing = codec->scratch(info, &own) - scratch.kept;
+  }
+  if (spec->apply_orientation && info->orientation != 1)
+    add_turning(&scratch, info, spec, geometry);
+  return scratch;
 }

@@ -83,9 +83,13 @@ static size_t codec_bytes(const fc_image_info *info) {
   return bytes;
 }
 
+static size_t kept(const fc_image_info *info, const fc_image_spec *spec) {
+  return sizeof(fc_jpeg) + rows_bytes((size_t)info->width, info->components, spec->channels) +
+         FC_ROW_SLACK;
+}
+
 static size_t scratch(const fc_image_info *info, const fc_image_spec *spec) {
-  return sizeof(fc_jpeg) + codec_bytes(info) +
-         rows_bytes((size_t)info->width, info->components, spec->channels) + FC_ROW_SLACK;
+  return kept(info, spec) + codec_bytes(info);
 }
 
 /* ---- the part of the image that is made ----------------------------------------------------- */
@@ -238,5 +242,6 @@ const fc_codec fc_jpeg_codec = {
     .destroy = destroy,
     .decode = decode_request,
     .scratch = scratch,
+    .kept = kept,
     .message = fc_jpeg_io_message,
 };

@@ -19,7 +19,7 @@ static void on_error(j_common_ptr cinfo) {
   fc_status status = FC_E_CORRUPT;
   if (code == JERR_OUT_OF_MEMORY || code == JERR_NO_BACKING_STORE) status = FC_E_NOMEM;
   if (code == JERR_ARITH_NOTIMPL) status = FC_NEEDS_PYTHON; /* libjpeg was built without it */
-  fc_jpeg_io_leave(io_of(cinfo), status, code);
+  fc_jpeg_io_leave(io_of(cinfo), status, status == FC_E_CORRUPT ? code : 0);
 }
 
 static void on_message(j_common_ptr cinfo, int level) {

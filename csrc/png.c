@@ -11,9 +11,11 @@
 
 typedef struct fc_png {
   struct libdeflate_decompressor *inflater;
-  fc_buffer joined;   /* compressed pixels that came in several chunks */
-  fc_buffer inflated; /* texts, one after the other, then the pixels */
-  fc_buffer rows;     /* on their way to the sink */
+  /* Texts, one after the other; then, side by side: */
+  fc_buffer memory;
+  uint8_t *inflated; /* pixels */
+  uint8_t *joined;   /* compressed pixels that came in several chunks */
+  uint8_t *rows;     /* on their way to the sink */
   fc_png_passes passes;
   fc_png_colours colours;
 } fc_png;
@@ -30,9 +32,7 @@ static void *create(void) {
 static void destroy(void *state) {
   fc_png *png = state;
   libdeflate_free_decompressor(png->inflater);
-  fc_buffer_free(&png->joined);
-  fc_buffer_free(&png->inflated);
-  fc_buffer_free(&png->rows);
+  fc_buffer_free(&png->memory);
   free(png);
 }
 
@@ -63,45 +63,70 @@ static size_t inflated_bytes(const fc_image_info *info, int interlaced) {
   return FC_MIN(passes.bytes, TOO_MUCH);
 }
 
+/* Where the pieces of one allocation begin, and its size. */
+typedef struct layout {
+  size_t joined, rows, size;
+} layout;
+
+/* Each with readable bytes behind it. */
+static size_t piece(size_t bytes) {
+  return (FC_MIN(bytes, TOO_MUCH) + FC_ROW_SLACK + 63) / 64 * 64;
+}
+
+static layout lay_out(size_t inflated, size_t joined, size_t rows) {
+  layout l;
+  l.joined = piece(inflated);
+  l.rows = l.joined + piece(joined);
+  l.size = l.rows + piece(rows);
+  return l;
+}
+
 static size_t scratch(const fc_image_info *info, const fc_image_spec *spec) {
-  size_t pixels = FC_MAX(inflated_bytes(info, 0), inflated_bytes(info, 1));
+  size_t inflated = FC_MAX(inflated_bytes(info, 0), inflated_bytes(info, 1));
   size_t pixel_bytes = ((size_t)(info->components * info->depth) + 7) / 8;
-  return sizeof(fc_png) + INFLATER_BYTES + 3 * FC_ROW_SLACK + (size_t)info->bytes +
-         FC_MAX(pixels, FC_PNG_TEXT_SCRATCH) + rows_bytes((size_t)info->width, pixel_bytes, spec);
+  size_t rows = rows_bytes((size_t)info->width, pixel_bytes, spec);
+  size_t size = lay_out(inflated, (size_t)info->bytes, rows).size;
+  return sizeof(fc_png) + INFLATER_BYTES + FC_MAX(size, FC_PNG_TEXT_SCRATCH) + FC_ROW_SLACK;
+}
+
+/* The compressed pixels of several chunks are joined; those of one stay where they are. */
+static fc_status reserve(fc_png *png, const fc_request *r, const fc_png_file *file) {
+  fc_rect need = fc_sink_need(r->sink);
+  layout l = lay_out(png->passes.bytes, file->parts > 1 ? file->compressed_bytes : 0,
+                     rows_bytes((size_t)(need.x1 - need.x0), png->passes.pixel_bytes, r->spec));
+  fc_status status = fc_buffer_reserve(&png->memory, l.size);
+  if (status != FC_OK) return status;
+  png->inflated = png->memory.data;
+  png->joined = png->memory.data + l.joined;
+  png->rows = png->memory.data + l.rows;
+  memset(png->inflated + png->passes.bytes, 0, FC_ROW_SLACK);
+  return FC_OK;
 }
 
 /* ---- compressed pixels ----------------------------------------------------------------------- */
 
-/* The content of all IDATs in one piece: where it lies, or joined. */
-static fc_status join_parts(fc_png *png, const fc_png_file *file, const uint8_t **data) {
-  *data = file->first + 8;
-  if (file->parts == 1) return FC_OK;
-  fc_status status = fc_buffer_reserve(&png->joined, file->compressed_bytes);
-  if (status != FC_OK) return status;
+/* The content of all IDATs in one piece. */
+static const uint8_t *join_parts(fc_png *png, const fc_png_file *file) {
+  if (file->parts == 1) return file->first + 8;
   size_t filled = 0;
   const uint8_t *part = file->first;
   for (size_t i = 0; i < file->parts; i++) {
     /* The last one may be cut off. */
     size_t size = FC_MIN(fc_be32(part), file->compressed_bytes - filled);
-    memcpy(png->joined.data + filled, part + 8, size);
+    memcpy(png->joined + filled, part + 8, size);
     filled += size;
     part += size + FC_PNG_CHUNK_BYTES;
   }
-  *data = png->joined.data;
-  return FC_OK;
+  return png->joined;
 }
 
-static fc_status inflate(fc_png *png, fc_png_file *file, int *detail) {
+static fc_status inflate(fc_png *png, const fc_request *r, fc_png_file *file, int *detail) {
   if (file->compressed_bytes < 2) return FC_NEEDS_PYTHON;
   /* Before memory is reserved: not even the best compression holds so much in so few bytes. */
   if (png->passes.bytes / FC_PNG_MAX_RATIO > file->compressed_bytes) return FC_NEEDS_PYTHON;
-  const uint8_t *data;
-  fc_status status = join_parts(png, file, &data);
+  fc_status status = reserve(png, r, file);
   if (status != FC_OK) return status;
-  status = fc_buffer_reserve(&png->inflated, png->passes.bytes);
-  if (status != FC_OK) return status;
-  memset(png->inflated.data + png->passes.bytes, 0, FC_ROW_SLACK);
-  return fc_png_inflate(png->inflater, data, file->compressed_bytes, png->inflated.data,
+  return fc_png_inflate(png->inflater, join_parts(png, file), file->compressed_bytes, png->inflated,
                         png->passes.bytes, file, detail);
 }
 
@@ -114,18 +139,14 @@ typedef struct target {
   uint8_t *row[FC_SINK_ROWS];
 } target;
 
-static fc_status prepare_rows(fc_png *png, const fc_request *r, target *t) {
+static void prepare_rows(const fc_png *png, const fc_request *r, target *t) {
   t->need = fc_sink_need(r->sink);
   size_t width = (size_t)(t->need.x1 - t->need.x0);
-  fc_status status =
-      fc_buffer_reserve(&png->rows, rows_bytes(width, png->passes.pixel_bytes, r->spec));
-  if (status != FC_OK) return status;
   size_t fetched = fc_row_stride(width, png->passes.pixel_bytes);
-  t->fetched = png->rows.data;
+  t->fetched = png->rows;
   t->taken = t->fetched + fetched;
   for (size_t i = 0; i < FC_SINK_ROWS; i++)
     t->row[i] = t->taken + fetched + i * fc_row_stride(width, (size_t)fc_pixel_bytes(r->spec));
-  return FC_OK;
 }
 
 /* Row y for the sink: where it lies, or in `room`. */
@@ -133,7 +154,7 @@ static const uint8_t *make_row(const fc_png *png, const target *t, int32_t y, ui
   const fc_png_colours *colours = &png->colours;
   size_t pixels = (size_t)(t->need.x1 - t->need.x0);
   int converts = colours->convert || colours->look_up;
-  const uint8_t *row = fc_png_fetch(&png->passes, png->inflated.data, y, t->need.x0, t->need.x1,
+  const uint8_t *row = fc_png_fetch(&png->passes, png->inflated, y, t->need.x0, t->need.x1,
                                     converts || colours->take ? t->fetched : room);
   if (colours->take) {
     uint8_t *taken = converts ? t->taken : room;
@@ -150,8 +171,7 @@ static const uint8_t *make_row(const fc_png *png, const target *t, int32_t y, ui
 
 static fc_status unfilter_to(fc_png *png, int32_t end) {
   for (int i = 0; i < png->passes.count; i++) {
-    fc_status status =
-        fc_png_unfilter_to(&png->passes, &png->passes.pass[i], png->inflated.data, end);
+    fc_status status = fc_png_unfilter_to(&png->passes, &png->passes.pass[i], png->inflated, end);
     if (status != FC_OK) return status;
   }
   return FC_OK;
@@ -160,13 +180,12 @@ static fc_status unfilter_to(fc_png *png, int32_t end) {
 /* Rows above the first needed one are only unfiltered: what follows refers to them. */
 static fc_status push_rows(fc_png *png, const fc_request *r) {
   target t;
-  fc_status status = prepare_rows(png, r, &t);
-  if (status != FC_OK) return status;
+  prepare_rows(png, r, &t);
   fc_sink_begin(r->sink, t.need.y0, t.need.x0);
   for (int32_t y = 0; y < t.need.y1; y += FC_SINK_ROWS) {
     if (fc_deadline_passed(&r->deadline)) return FC_E_TIME;
     int32_t end = FC_MIN(y + FC_SINK_ROWS, t.need.y1);
-    status = unfilter_to(png, end);
+    fc_status status = unfilter_to(png, end);
     if (status != FC_OK) return status;
     const uint8_t *rows[FC_SINK_ROWS];
     int count = 0;
@@ -182,16 +201,16 @@ static fc_status push_rows(fc_png *png, const fc_request *r) {
 static fc_status decode(void *state, const fc_request *r, int *detail) {
   fc_png *png = state;
   fc_png_file file;
-  fc_png_texts texts = {.inflater = png->inflater, .scratch = &png->inflated};
+  fc_png_texts texts = {.inflater = png->inflater, .scratch = &png->memory};
   fc_status status = fc_png_read_chunks(r, &texts, &file, detail);
   if (status != FC_OK) return status;
   status = fc_png_plan_colours(&file, r->spec, &png->colours);
   if (status != FC_OK) return status;
   fc_png_plan_passes(&file.header, &png->passes);
-  status = inflate(png, &file, detail);
+  status = inflate(png, r, &file, detail);
   if (status != FC_OK) return status;
   status = push_rows(png, r);
-  if (status == FC_OK) status = fc_png_check_filters(&png->passes, png->inflated.data);
+  if (status == FC_OK) status = fc_png_check_filters(&png->passes, png->inflated);
   if (status == FC_E_CORRUPT) *detail = FC_PNG_BAD_FILTER;
   if (status == FC_OK) *detail = file.warnings;
   return status;
@@ -215,5 +234,6 @@ const fc_codec fc_png_codec = {
     .destroy = destroy,
     .decode = decode,
     .scratch = scratch,
+    .kept = scratch,
     .message = fc_png_message,
 };

@@ -16,8 +16,8 @@ fc_status fc_probe_png(fc_reader *reader, int whole, fc_image_info *info);
 fc_status fc_probe_webp(fc_reader *reader, fc_image_info *info);
 
 /* Orientation 1 to 8 of the TIFF structure at [base, end) of the file: tag 0x0112 of its first
- * directory; 0 when there is none.  What does not fit is passed over: a damaged EXIF block does not
- * make an image unreadable. */
+ * directory; 0 when there is none, -1 when only Pillow can tell.  What does not fit is passed over:
+ * a damaged EXIF block does not make an image unreadable. */
 int fc_exif_orientation(fc_reader *reader, int64_t base, int64_t end);
 
 typedef struct fc_range {

@@ -17,7 +17,7 @@ typedef struct walk {
   /* What may say how the image stands, in the order in which Pillow believes it. */
   int has_exif_text, has_exif, has_raw_exif, has_xmp;
   int orientation; /* of the last eXIf, 0 when it says nothing */
-  int is_odd;      /* the last eXIf is none by its first bytes: Pillow may refuse the image */
+  int is_odd;      /* the last eXIf is one that only Pillow can judge */
 } walk;
 
 /* 0: the file, or what Pillow reads of it, ends here. */
@@ -52,11 +52,10 @@ static void look_at_text(walk *w) {
 static void look_at_exif(walk *w) {
   /* Some writers put JPEG's prefix before it; Pillow reads over that. */
   const int64_t prefix = has_at(w, 0, "Exif\0\0", 6) ? 6 : 0;
-  const int64_t length = w->length - prefix;
   w->has_exif = 1;
-  w->is_odd = length > 0 &&
-              (length < 8 || (!has_at(w, prefix, "II*\0", 4) && !has_at(w, prefix, "MM\0*", 4)));
-  w->orientation = fc_exif_orientation(w->reader, w->content + prefix, w->content + w->length);
+  const int found = fc_exif_orientation(w->reader, w->content + prefix, w->content + w->length);
+  w->orientation = FC_MAX(found, 0);
+  w->is_odd = found < 0;
 }
 
 static void look_at_frames(walk *w) {

@@ -63,8 +63,8 @@ const char *fc_describe(int status, int detail, char *buffer, size_t capacity) {
   if (status == FC_E_IO && detail != 0) {
     if (strerror_r(detail, more, sizeof more) != 0) snprintf(more, sizeof more, "errno %d", detail);
   } else if (status == FC_E_CORRUPT && detail != 0) {
-    int codec = fc_codec_of(detail >> 16);
-    if (codec >= 0) snprintf(more, sizeof more, "%s", fc_codecs[codec]->message(detail & 0xffff));
+    const fc_codec *codec = fc_codec_of(detail >> 16);
+    if (codec) snprintf(more, sizeof more, "%s", codec->message(detail & 0xffff));
     blank_conversions(more);
   }
   snprintf(buffer, capacity, "%s%s%s", fc_status_text(status), *more ? ": " : "", more);

@@ -45,13 +45,14 @@ static size_t pixels_bytes(size_t height, size_t width, int components, int chan
   return bytes;
 }
 
-/* How many sets of prefix codes an image has, only its compressed data tell.  libwebp's encoder
- * makes 2,600 at most, and one holds for 4 x 4 pixels at least; but up to 1,000 are made room for
- * before anyone looks which of them are used.  Crafted images of more than 41,600 pixels may go
- * beyond this. */
+enum { MOST_GROUPS = 2600 }; /* that libwebp's encoder ever makes */
+
+/* How many groups of prefix codes an image has, only its compressed data tell; more than
+ * MOST_GROUPS are refused before libwebp sees them.  One holds for 4 x 4 pixels at least; but up to
+ * 1,000 are made room for before anyone looks which of them are used. */
 static size_t most_codes(size_t height, size_t width) {
   size_t blocks = ((width + 3) / 4) * ((height + 3) / 4);
-  return FC_MIN(FC_MAX(blocks, FC_MIN(height * width, 1000)), 2600);
+  return FC_MIN(FC_MAX(blocks, FC_MIN(height * width, 1000)), MOST_GROUPS);
 }
 
 /* All pixels as 32 bits; for every 4 x 4 of them a predictor, a mixture of colours and the number
@@ -72,21 +73,28 @@ static size_t lossy_bytes(size_t height, size_t width, int alpha) {
   return bytes;
 }
 
+static size_t kept(const fc_image_info *info, const fc_image_spec *spec) {
+  int components = coded_components((info->flags & FC_IMAGE_ALPHA) != 0, spec->channels);
+  return sizeof(fc_webp) + FC_ROW_SLACK +
+         pixels_bytes((size_t)info->height, (size_t)info->width, components, spec->channels);
+}
+
 static size_t scratch(const fc_image_info *info, const fc_image_spec *spec) {
-  const size_t fixed = sizeof(fc_webp) + (128 << 10);
+  const size_t fixed = 128 << 10;
   size_t height = (size_t)info->height, width = (size_t)info->width;
   int alpha = (info->flags & FC_IMAGE_ALPHA) != 0;
   size_t codec = info->flags & FC_IMAGE_MULTISCAN ? lossless_bytes(height, width)
                                                   : lossy_bytes(height, width, alpha);
-  int components = coded_components(alpha, spec->channels);
-  return fixed + codec + pixels_bytes(height, width, components, spec->channels) + FC_ROW_SLACK;
+  return kept(info, spec) + fixed + codec;
 }
 
 /* ---- the part of the image that is made ----------------------------------------------------- */
 
+enum { CHUNK_HEADER = 8 };
+
 /* Opacity in the form where a row's first value is the difference to the row above. */
 static int opacity_needs_rows_above(const fc_request *r, const fc_webp_file *file) {
-  enum { CHUNK_HEADER = 8, HORIZONTAL = 1 };
+  enum { HORIZONTAL = 1 };
   return file->alpha && !file->lossless &&
          (r->data[file->frame.start + CHUNK_HEADER] >> 2 & 3) == HORIZONTAL;
 }
@@ -166,6 +174,27 @@ static void push_part(const fc_request *r, fc_rect part, int components, uint8_t
 
 /* ---- one image ------------------------------------------------------------------------------ */
 
+enum { TOO_MANY_GROUPS = 0x100 }; /* a message beside those of libwebp's status codes */
+
+/* Refuse lossless data, opacity included, for whose prefix codes libwebp would need more memory
+ * than `scratch` says.  It never gets data that cannot be counted: nothing would bound them. */
+static fc_status check_groups(const fc_request *r, const fc_webp_file *file, int *detail) {
+  enum { METHOD = 3, LOSSLESS = 1 };
+  const uint8_t *chunk = r->data + file->frame.start, *content = chunk + CHUNK_HEADER;
+  int groups = 1;
+  if (file->lossless) {
+    size_t size = (size_t)(file->frame.end - file->frame.start) - CHUNK_HEADER;
+    groups = fc_webp_groups(content, size, FC_WEBP_LOSSLESS_HEADER, file->height, file->width);
+  } else if (file->alpha) {
+    size_t size = fc_le32(chunk + 4);
+    if (size > 0 && (content[0] & METHOD) == LOSSLESS)
+      groups = fc_webp_groups(content + 1, size - 1, 0, file->height, file->width);
+  }
+  if (groups >= 1 && groups <= MOST_GROUPS) return FC_OK;
+  *detail = groups ? TOO_MANY_GROUPS : VP8_STATUS_BITSTREAM_ERROR + 1;
+  return FC_E_CORRUPT;
+}
+
 static fc_status decode(void *state, const fc_request *r, int *detail) {
   fc_webp *webp = state;
   if (r->spec->wide) return FC_NEEDS_PYTHON;
@@ -181,6 +210,8 @@ static fc_status decode(void *state, const fc_request *r, int *detail) {
 
   fc_rect need = fc_sink_need(r->sink);
   if (need.y0 >= need.y1) return FC_OK;
+  status = check_groups(r, &file, detail);
+  if (status != FC_OK) return status;
   int components = coded_components(file.alpha, r->spec->channels);
   fc_rect part = part_for(need, r, &file, components);
   status = fc_buffer_reserve(&webp->pixels,
@@ -202,6 +233,8 @@ static void version(char *text, size_t capacity) {
 }
 
 static const char *message(int code) {
+  if (code == TOO_MANY_GROUPS)
+    return "more prefix codes than libwebp's encoder ever writes: they may take over a gigabyte";
   switch (code - 1) {
     case VP8_STATUS_INVALID_PARAM:
       return "the image does not have the size that its container states";
@@ -224,5 +257,6 @@ const fc_codec fc_webp_codec = {
     .destroy = destroy,
     .decode = decode,
     .scratch = scratch,
+    .kept = kept,
     .message = message,
 };

@@ -20,4 +20,10 @@ typedef struct fc_webp_file {
  * even the size can be read. */
 fc_status fc_webp_read(fc_reader *reader, fc_webp_file *file);
 
+/* How many groups of prefix codes lossless data name, 1 to 65,536, before libwebp makes room for
+ * them; 0 when what stands in front of them is damaged, and libwebp would not get so far.  `header`
+ * bytes of the data are passed over: those of VP8L, which an ALPH chunk does not have. */
+#define FC_WEBP_LOSSLESS_HEADER 5
+int fc_webp_groups(const uint8_t *data, size_t size, size_t header, int32_t height, int32_t width);
+
 #endif

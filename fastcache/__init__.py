@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fastcache import errors, schema, sources, transforms
 
 if TYPE_CHECKING:
-    from fastcache.fill.codec_table import codecs
+    from fastcache.fill.codec_table import Codec, CodecTable, codecs
     from fastcache.fill.limits import Limits
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
@@ -23,6 +23,8 @@ __version__ = version("fastcache")
 
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
+    "Codec": "fastcache.fill.codec_table",
+    "CodecTable": "fastcache.fill.codec_table",
     "Limits": "fastcache.fill.limits",
     "codecs": "fastcache.fill.codec_table",
     "collate": "fastcache.read.collate",
@@ -30,6 +32,8 @@ _LAZY = {
 
 __all__ = [
     "ArenaDataset",
+    "Codec",
+    "CodecTable",
     "Limits",
     "__version__",
     "codecs",

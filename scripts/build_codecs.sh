@@ -78,9 +78,12 @@ while read -r name version sha256 url licence; do
         cp "$source"/libdeflate.h "$prefix/include/"
         ;;
     libwebp)
-        compile "$source" webpdecoder libwebpdecoder.a -DBUILD_SHARED_LIBS=OFF
+        # With its encoder, and libsharpyuv for that, which only the C tests link.
+        compile "$source" webp libwebp.a -DBUILD_SHARED_LIBS=OFF
+        cp "$source"/out/libsharpyuv.a "$prefix/lib/"
         mkdir -p "$prefix/include/webp"
-        cp "$source"/src/webp/decode.h "$source"/src/webp/types.h "$prefix/include/webp/"
+        cp "$source"/src/webp/decode.h "$source"/src/webp/encode.h "$source"/src/webp/types.h \
+            "$prefix/include/webp/"
         ;;
     *)
         echo "build_codecs.sh: no rule for $name; add one beside its line in $table" >&2

@@ -27,7 +27,7 @@ endif
 # system's.
 ifdef CODECS
 CODEC_CFLAGS := -I$(CODECS)/include
-CODEC_LIBS := $(wildcard $(CODECS)/lib/*.a)
+CODEC_LIBS := $(patsubst %,$(CODECS)/lib/lib%.a,jpeg deflate webp sharpyuv)
 endif
 CODEC_CFLAGS ?= $(shell $(PKG_CONFIG) --cflags libjpeg libdeflate libwebp)
 

@@ -124,6 +124,49 @@ def webp_enormous_canvas() -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(extended) + len(body)) + b"WEBP" + extended + body
 
 
+def webp_many_codes(size: int = 1024, groups: int = 1 << 16) -> bytes:
+    """Return a sound lossless WebP of one colour that gives every 4 x 4 pixels codes of their own.
+
+    The numbers of the codes are written with two complete codes of 256 symbols of 8 bits, and every
+    code has one symbol, so that a pixel takes no bits.
+    """
+    text = ""  # bits, in the order in which they are read
+
+    def put(value: int, count: int) -> None:
+        nonlocal text
+        text += f"{value:0{count}b}"[::-1]
+
+    def put_bytes_code(symbols: int) -> None:
+        """Write the lengths of a code: 8 for the first 256 symbols, 0 for the others."""
+        put(0, 1)
+        put(8, 4)  # so many, and four more, lengths of the code of lengths follow
+        for length in [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]:  # the third for 0, the twelfth for 8
+            put(length, 3)
+        put(0, 1)
+        text_of_lengths = "1" * 256 + "0" * (symbols - 256)
+        put(int(text_of_lengths[::-1], 2), symbols)
+
+    one_symbol = "1000"
+    put(0x2F, 8)
+    put(size - 1, 14)
+    put(size - 1, 14)
+    put(0, 1 + 3)  # opaque, version 0
+    put(0, 1 + 1)  # no transform, no colour cache
+    put(1, 1)  # many codes,
+    put(0, 3 + 1)  # one for 4 x 4 pixels; their numbers without a colour cache
+    put_bytes_code(256 + 24)  # the low bytes of the numbers, as green
+    put_bytes_code(256)  # the high bytes, as red
+    text += one_symbol * 3
+    blocks = (size + 3) // 4
+    numbers = [number % groups for number in range(blocks * blocks)]
+    text += "".join(f"{number & 255:08b}{number >> 8:08b}" for number in numbers)
+    text += one_symbol * 5 * groups
+    text += "0" * (-len(text) % 16)
+    data = int(text[::-1], 2).to_bytes(len(text) // 8, "little")
+    chunk = b"VP8L" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+
+
 # ---- formats that Pillow decodes -----------------------------------------------------------------
 
 
@@ -161,6 +204,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "16383x16383.webp": (webp_enormous_lossy, "pixels"),
     "16384x16384-lossless.webp": (webp_enormous_lossless, "pixels"),
     "canvas.webp": (webp_enormous_canvas, "pixels"),
+    "65536-codes.webp": (webp_many_codes, "prefix codes"),
     "65535x65535.gif": (gif_enormous, "pixels"),
     "100000x100000.bmp": (bmp_enormous, "pixels"),
     "100000x100000.tif": (tiff_enormous, "pixels"),

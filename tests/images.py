@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from jpeg_writer import write_jpeg
 from PIL import Image, features
 
@@ -28,6 +29,15 @@ RARE_SAMPLINGS = {
     "mixed": [(2, 2), (2, 1), (1, 2)],
     "4:4:4-as-2x1": [(2, 1), (2, 1), (2, 1)],
 }
+
+
+def same_passes(before: tuple[int, int], after: tuple[int, int]) -> bool:
+    """Whether the installed Pillow resamples (H, W) in the core's order of passes.
+
+    Since version 13 Pillow, like the core, shrinks the height first where that saves much work.
+    """
+    current = int(PIL.__version__.split(".")[0]) >= 13
+    return current or before[0] - after[0] <= 2 * (before[1] - after[1])
 
 
 def pixels(height: int, width: int, channels: int = 3, seed: int = 0) -> npt.NDArray[np.uint8]:

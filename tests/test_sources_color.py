@@ -37,10 +37,49 @@ def test_the_dataset_of_the_facade_converts(tmp_path):
         assert [tuple(image.shape) for image, _ in ds] == [(3, 20, 30)] * 2
 
 
-def test_palettes_stay_masks_where_they_come_first():
+@pytest.mark.parametrize("infer", ["first", "scan"])
+def test_columns_of_palettes_stay_masks(infer):
     """E3: mode P is a mask of indices, unless other images stand in its column."""
-    arena = fill_arena(as_source(mixed(["P", "P"]), color="RGB"), FillOptions(color="RGB"))
+    source = as_source(mixed(["P", "P"]), infer=infer, color="RGB")
+    arena = fill_arena(source, FillOptions(color="RGB"))
     assert arena.catalog["columns"]["0"]["kind"] == "mask"
+    np.testing.assert_array_equal(arena.column("0").rows[1], np.asarray(mixed(["P", "P"])[1][0]))
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("others", [1, 40])
+def test_a_scan_finds_images_behind_palettes(others, frozen):
+    """E3: what the column is depends on all samples, not on which of them is read first.
+
+    Of 42 samples the check for steadiness reads 16, the last but one not among them.
+    """
+    modes = [*["P"] * others, "RGB", "P"]
+    dataset = mixed(modes)
+    source = as_source(dataset, infer="scan", color="RGB", frozen=frozen)
+    rows = fill_arena(source, FillOptions(color="RGB")).column("0").rows
+    for k in range(len(modes)):
+        np.testing.assert_array_equal(rows[k], np.asarray(dataset[k][0].convert("RGB")))
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_first_palette_makes_masks_of_a_column_and_the_error_says_so(frozen):
+    """E3: without a scan the first sample decides, and the remedy holds."""
+    source = Wrapped(mixed(["P", "RGB", "P"]), color="RGB", frozen=frozen)
+    with pytest.raises(SchemaError) as caught:
+        fill_arena(source, FillOptions(color="RGB"))
+    assert str(caught.value) == (
+        "sample 1, column '0' is an image of 3 channels, uint8, but the column is a mask of uint8: "
+        "the first sample has a palette (mode P), which alone is kept as a mask: pass "
+        'infer="scan", and color="RGB" converts all images of the column'
+    )
+
+
+@pytest.mark.parametrize("infer", ["first", "scan"])
+def test_what_pillow_does_not_convert_is_refused_by_sample_and_mode(infer):
+    """E3: a palette among 16-bit images."""
+    modes = ["L", "P"]
+    with pytest.raises(SchemaError, match=r"sample 1, column '0' has mode P, .* no I;16: pass"):
+        fill_arena(Wrapped(mixed(modes), infer, color="I;16"), FillOptions(color="I;16"))
 
 
 @pytest.mark.parametrize("infer", ["first", "scan"])

@@ -25,7 +25,7 @@ def prepare(settings: Settings) -> Round:
             "seconds": seconds,
             "items": len(pixels),
             "mean": float(pixels.mean()),
-            "made": {way: facts[way] for way in ("decoded in C", "through Pillow")},
+            "made": {way: facts[way] for way in ("decoded_in_c", "through_pillow")},
         }
         del pixels
         dataset.close()

@@ -143,8 +143,15 @@ cdef extern from "fastcache.h" nogil:
     fc_status fc_decode(fc_decoder *decoder, const uint8_t *data, size_t size,
                         const fc_image_spec *spec, const fc_geometry *geometry, uint8_t *out,
                         size_t out_stride, int *detail) noexcept
-    size_t fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
+    ctypedef struct fc_scratch:
+        size_t kept
+        size_t passing
+        size_t resampler
+        size_t upright
+
+    fc_scratch fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
                              const fc_geometry *geometry) noexcept
+    size_t fc_scratch_sum(const fc_scratch *scratch) noexcept
 
     ctypedef struct fc_codec_about:
         int32_t format

@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 
 _Bytes: TypeAlias = npt.NDArray[np.uint8]
-_Int64: TypeAlias = npt.NDArray[np.int64]
 
 PENDING: int
 OK: int
@@ -21,6 +20,7 @@ UNKNOWN: int
 JPEG: int
 IN_C: int
 ANIMATED: int
+MULTISCAN: int
 ASK_ORIENTATION: int
 INFO_BYTES: int
 GEOMETRY_BYTES: int
@@ -55,6 +55,6 @@ class Spec:
 class Decoder:
     def decode(self, data: Any, spec: Spec, geometry: _Bytes, out: _Bytes) -> tuple[int, int]: ...
 
-def scratch_bytes(info: _Bytes, spec: Spec, geometry: _Bytes, out: _Int64) -> None: ...
+def scratch_bytes(info: _Bytes, spec: Spec, geometry: _Bytes) -> int: ...
 def probe_bytes(data: Any, info: _Bytes) -> tuple[int, int]: ...
 def resample(source: _Bytes, spec: Spec, geometry: _Bytes, out: _Bytes) -> None: ...

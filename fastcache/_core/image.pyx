@@ -4,6 +4,7 @@ Structured records travel as arrays of their bytes: `INFO_BYTES` and `GEOMETRY_B
 """
 
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memset
 
 from fastcache._core cimport _capi
 from fastcache._core._status cimport describe_status, raise_for_status
@@ -27,6 +28,7 @@ UNKNOWN = <int> _capi.FC_FORMAT_UNKNOWN
 JPEG = <int> _capi.FC_FORMAT_JPEG
 IN_C = <int> _capi.FC_IMAGE_IN_C
 ANIMATED = <int> _capi.FC_IMAGE_ANIMATED
+MULTISCAN = <int> _capi.FC_IMAGE_MULTISCAN
 ASK_ORIENTATION = <int> _capi.FC_IMAGE_ASK_ORIENTATION
 INFO_BYTES = sizeof(_capi.fc_image_info)
 GEOMETRY_BYTES = sizeof(_capi.fc_geometry)
@@ -113,16 +115,24 @@ cdef void *at(uint8_t[::1] buffer, Py_ssize_t need) except? NULL:
     return &buffer[0] if buffer.shape[0] else NULL
 
 
-def scratch_bytes(uint8_t[::1] info, Spec spec, uint8_t[::1] geometry, int64_t[::1] out):
-    """Write the bytes that decoding each item holds beside its file and its slot into `out`."""
-    cdef Py_ssize_t n = out.shape[0], i
-    cdef const _capi.fc_image_info *infos = <_capi.fc_image_info *> at(
-        info, n * sizeof(_capi.fc_image_info))
+def scratch_bytes(uint8_t[::1] info, Spec spec, uint8_t[::1] geometry):
+    """Return the most bytes that a decoder holds beside files and slots, in whatever order it
+    decodes these items: what it keeps of one is still there when it decodes the next.
+    """
+    cdef Py_ssize_t n = info.shape[0] // sizeof(_capi.fc_image_info), i
+    cdef const _capi.fc_image_info *infos = <_capi.fc_image_info *> at(info, 0)
     cdef const _capi.fc_geometry *geometries = <_capi.fc_geometry *> at(
         geometry, n * sizeof(_capi.fc_geometry))
+    cdef _capi.fc_scratch one, most
+    memset(&most, 0, sizeof(most))
     with nogil:
         for i in range(n):
-            out[i] = _capi.fc_decode_scratch(&infos[i], &spec.value, &geometries[i])
+            one = _capi.fc_decode_scratch(&infos[i], &spec.value, &geometries[i])
+            most.kept = max(most.kept, one.kept)
+            most.passing = max(most.passing, one.passing)
+            most.resampler = max(most.resampler, one.resampler)
+            most.upright = max(most.upright, one.upright)
+    return _capi.fc_scratch_sum(&most)
 
 
 def probe_bytes(const uint8_t[::1] data, uint8_t[::1] info):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from fastcache.fill.failures import decode_error, zero_rows
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.options import FillOptions, select
-from fastcache.fill.plan import ColumnPlan, Plan
+from fastcache.fill.plan import ColumnPlan, Plan, row_text
 from fastcache.fill.progress import Meter
 from fastcache.fill.values import ItemsColumns, ValuesColumn
 from fastcache.memory.arena import Arena, ArenaLayout, DenseColumn, plan_layout
@@ -141,7 +142,7 @@ class _Fill:
         plan = Plan(
             samples=len(self.rows),
             columns=tuple(
-                ColumnPlan(name, _row_text(field), layout.columns[name].values_bytes)
+                ColumnPlan(name, row_text(field), layout.columns[name].values_bytes)
                 for name, field in fields.items()
             ),
             arena_bytes=layout.total_bytes,
@@ -203,9 +204,11 @@ class _Fill:
 
     def _catalog(self, plan: Plan, shown: int, seconds: tuple[float, float]) -> dict[str, object]:
         fields = {n: f for c in self.columns for n, (f, _) in c.layout().items()}
+        files = self._files(self.columns)
+        colors = {name: column.color for name, column in files.items()}
         report = {
             "samples": shown,
-            "failed": [[name, reason] for name, reason in self.failed],
+            "failed": [list(pair) for pair in self.failed],
             "on_error": self.options.on_error,
             "home": "ram",
             "pinned": False,
@@ -218,7 +221,7 @@ class _Fill:
             "probe_seconds": seconds[0],
             "fill_seconds": seconds[1],
             "columns": {
-                name: {"row": _row_text(field), **column.facts()}
+                name: {"row": row_text(field), **column.facts()}
                 for column in self.columns
                 for name, (field, _) in column.layout().items()
             },
@@ -229,18 +232,13 @@ class _Fill:
             "attributes": dict(self.source_layout.attributes),
             "count": len(self.rows),
             "visible": shown,
-            "paths": {name: PATH + name for name in self._files(self.columns)},
-            "color": self.options.color,
-            "extra_formats": list(self.options.extra_formats),
-            "exif": self.options.exif,
+            "paths": {name: PATH + name for name in files},
+            "loader": {
+                "colors": dict.fromkeys(fields, self.options.color) | colors,
+                "exif": self.options.exif,
+                "extra_formats": list(self.options.extra_formats),
+                "limits": asdict(self.options.limits),
+            },
             "plan": plan.to_json(),
             "report": report,
         }
-
-
-def _row_text(field: Field) -> str:
-    shape = field.row_shape
-    if shape is None:
-        return f"{field.kind} {field.dtype}, each its own size"
-    size = "x".join(map(str, shape))
-    return f"{field.kind} {field.dtype} {size}".rstrip()

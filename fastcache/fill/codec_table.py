@@ -33,7 +33,8 @@ class Codec:
     format : str
         As Pillow calls it, or "NPY".
     by : {"C", "Pillow", "NumPy"}
-        Who is asked. C comes first; what it leaves (rare kinds, odd metadata) goes to Pillow.
+        Who is asked: what a report counts as ``decoded_in_c``, ``through_pillow`` and
+        ``through_numpy``. C comes first; what it leaves (rare kinds, odd metadata) goes to Pillow.
     library : str
         Whose decoder does it; "" for Pillow's own.
     version : str
@@ -83,9 +84,13 @@ def codecs() -> CodecTable:
     Returns
     -------
     CodecTable
-        A sequence of :class:`Codec` that prints as a table: first those in C, then the formats
-        that the installed Pillow decodes and fastcache allows (``extra_formats=`` allows more),
-        then .npy files.
+        A read-only sequence of :class:`Codec`, which prints as a table. Each has ``format`` (as
+        Pillow calls it, or "NPY"), ``by`` ("C", "Pillow" or "NumPy"), ``library`` and ``version``
+        (the decoder's as loaded into this process; without a library it is Pillow's own), ``simd``
+        (the instruction set that the C core uses, "" for others). First come those in C, then the
+        formats that the installed Pillow decodes and fastcache allows (``extra_formats=`` allows
+        more), then .npy files. A format that C and Pillow both decode stands there twice: what C
+        leaves of it goes to Pillow.
 
     Examples
     --------

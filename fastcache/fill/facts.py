@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 
 from fastcache._core import image as core
+from fastcache.fill.file_table import FileTable
 from fastcache.fill.formats import NPY, misnomer
-from fastcache.fill.probe import FileTable
 
 _SHOWN = 5  # misnamed files that are told by name
 
@@ -26,10 +26,10 @@ def file_facts(table: FileTable) -> dict[str, object]:
         if why := misnomer(path, name):
             wrong.append((path, why))
     return {
-        "decoded in C": dict(ways["C"]),
-        "through Pillow": dict(ways["Pillow"]),
-        "through NumPy": dict(ways[NPY]),
+        "decoded_in_c": dict(ways["C"]),
+        "through_pillow": dict(ways["Pillow"]),
+        "through_numpy": dict(ways[NPY]),
         "animated": int((table.animated & good).sum()),
         "misnamed": len(wrong),
-        "misnamed files": wrong[:_SHOWN],
+        "misnamed_files": wrong[:_SHOWN],
     }

@@ -25,6 +25,17 @@ def is_shortage(error: BaseException) -> bool:
     )
 
 
+def shortage(error: BaseException) -> BlockError:
+    """Return the error that ends a fill when Python ran short of something."""
+    number = getattr(error, "errno", None) or errno.ENOMEM
+    return BlockError(
+        number,
+        f"the fill ran out of resources ({type(error).__name__}: {error}); nothing is known against "
+        "the file at which it did. Close files or raise ulimit -n, use fewer threads=, or free "
+        "memory",
+    )
+
+
 def check_shortage(status: npt.NDArray[np.int32], detail: npt.NDArray[np.int32]) -> None:
     """Raise BlockError if C ran out of descriptors or memory for some item."""
     short = (status == core.E_NOMEM) | ((status == core.E_IO) & np.isin(detail, _SHORTAGES))

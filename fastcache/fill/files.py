@@ -12,9 +12,10 @@ from fastcache.fill import npy_step, pillow_step
 from fastcache.fill.column import ColumnFill, most_pixels, rows_of, sized, write_row
 from fastcache.fill.facts import file_facts
 from fastcache.fill.failures import check_shortage
+from fastcache.fill.file_table import FileTable
 from fastcache.fill.job import ItemJob, Job
+from fastcache.fill.limits import core_limits, too_large_for_pillow
 from fastcache.fill.options import CHANNELS, FillOptions
-from fastcache.fill.probe import FileTable
 from fastcache.memory.arena import Arena
 from fastcache.schema import Image, Mask
 from fastcache.transforms import FILTERS, StorePlan, compile_store, store_for_masks
@@ -44,11 +45,17 @@ class FilesColumn(ColumnFill):
             self._settle_arrays()
         self._store: StorePlan | None = None
         self._warnings = 0
+        self._excess = np.zeros(0, np.int64)  # bytes that Pillow would need beyond the plan
 
     @property
     def paths(self) -> list[str]:
         """Paths of the rows."""
         return self._table.paths
+
+    @property
+    def color(self) -> str | None:
+        """Mode that the files are converted to; None: .npy files are kept as they are."""
+        return None if self._kept is not None and self._options.color is None else self._color
 
     def _settle_arrays(self) -> None:
         """Decide what the column holds, and refuse the .npy files that do not fit it."""
@@ -60,7 +67,7 @@ class FilesColumn(ColumnFill):
             return
         if self._color == "I;16":
             self._kept = ("uint16", 1)  # as that colour has it
-        for row, header in npy.items():
+        for row, header in list(npy.items()):
             if header.dtype == "uint8" or header.kind == self._kept:
                 continue
             if self._options.color is not None:
@@ -88,6 +95,7 @@ class FilesColumn(ColumnFill):
             # A row kept as zeros although its size is unknown takes the first good one's.
             first = int(np.argmax(good))
             table.height[~good], table.width[~good] = table.height[first], table.width[first]
+            table.info["bytes"][~good] = 0  # it is not read any more
         self._store = store = compile_store(self._operations, table.height, table.width)
         in_python = store.needs_python
         if self._color == "I;16":
@@ -123,38 +131,37 @@ class FilesColumn(ColumnFill):
             filter=self._store.filter,
             apply_orientation=self._options.exif == "apply",
             fill=self._store.fill,
-            **self._options.limits.for_core(),
+            **core_limits(self._options.limits),
         )
 
     def _scratch(self) -> tuple[int, int]:
-        """Bytes of one thread at its largest file: the file, the codec's and resampler's own.
+        """Bytes of one thread: its file, and what the codec and the resampler, or Pillow, hold.
 
-        The second number is that of a file which C may hand on when it sees its data. (Of JPEGs it
-        hands on progressive ones whose last scans are missing: too rare to be counted.)
+        The second number is that of a file which C may hand on when it sees its data. (Of JPEGs
+        these are progressive ones whose last scans are missing.)
         """
         assert self._store is not None
         table, store = self._table, self._store
+        size = table.info["bytes"]
         pixels = most_pixels(self._operations, table.height, table.width)
         pillow = pillow_step.BYTES_PER_PIXEL * pixels
-        need = np.where((table.status == core.NEEDS_PYTHON) | table.mends, pillow, 0)
+        python = np.where((table.status == core.NEEDS_PYTHON) | table.mends, pillow, 0)
         for row, header in table.npy.items():
-            need[row] = max(int(need[row]), header.scratch(int(pixels[row])))
+            python[row] = max(int(python[row]), header.scratch(int(pixels[row])))
         in_c = table.status == core.PENDING
-        if in_c.any():
-            here = np.empty(int(in_c.sum()), np.int64)
-            core.scratch_bytes(
-                table.info[in_c].view(np.uint8),
-                self._spec(),
-                store.geometry[in_c].view(np.uint8),
-                here,
-            )
-            need[in_c] = np.maximum(need[in_c], here)
-        late = in_c & (table.info["format"] != core.JPEG)
-        size = table.info["bytes"]
-        return (
-            int((need + size).max(initial=0)),
-            int((pillow + size).max(initial=0, where=late)),
+        # A decoder keeps its buffers from file to file; Python gives everything back.
+        held = core.scratch_bytes(
+            table.info[in_c].view(np.uint8), self._spec(), store.geometry[in_c].view(np.uint8)
+        ) + int(size.max(initial=0, where=in_c))
+        late = in_c & (
+            (table.info["format"] != core.JPEG) | ((table.info["flags"] & core.MULTISCAN) != 0)
         )
+        # What store= makes of odd shapes may be far larger: then a file that is handed on fails.
+        image = pillow_step.BYTES_PER_PIXEL * table.height * table.width
+        scratch = max(held, int((python + size).max(initial=0)))
+        alone = int((image + size).max(initial=0, where=late))
+        self._excess = np.where(pillow + size > max(scratch, alone), pillow + size, 0)
+        return scratch, alone
 
     # -- fill -------------------------------------------------------------------------------
 
@@ -167,6 +174,9 @@ class FilesColumn(ColumnFill):
             yield self._python_job(expected, arena, None)
         # What C hands on now was planned for one thread at a time, unless all of it was.
         late = np.setdiff1d(self._rows_for_python(), expected)
+        for row in late[self._excess[late] > 0].tolist():
+            table.fail(row, too_large_for_pillow(int(self._excess[row])))
+        late = np.intersect1d(late, self._rows_for_python())
         if len(late):
             yield self._python_job(late, arena, None if table.mends else 1)
 
@@ -196,6 +206,7 @@ class FilesColumn(ColumnFill):
                 mask=self._mask,
                 extra=options.extra_formats,
                 limits=options.limits,
+                expected=int(self._table.height[row] * self._table.width[row]),
             )
             self._table.animated[row] |= decoded.animated
             return decoded.pixels
@@ -232,6 +243,6 @@ class FilesColumn(ColumnFill):
         assert self._store is not None
         return {
             **file_facts(self._table),
-            "codec warnings": self._warnings,
-            "store runs in Python": self._store.why,
+            "codec_warnings": self._warnings,
+            "store_in_python": self._store.why,
         }

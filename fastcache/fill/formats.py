@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from functools import lru_cache
 
@@ -11,9 +11,9 @@ from PIL import Image
 from fastcache.errors import ArgumentError
 
 # What is given to Pillow's decoders: a closed list, so that an odd file never reaches one that
-# nobody meant to use (EPS would start Ghostscript).
+# nobody meant to use (EPS would start Ghostscript). Pillow's MPO is what JPEG may turn out to be.
 FORMATS: tuple[str, ...] = (
-    "JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "GIF", "PPM", "TIFF", "JPEG2000", "AVIF", "TGA",
+    "JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "PPM", "TIFF", "JPEG2000", "AVIF", "TGA",
     "ICO", "PCX",
 )  # fmt: skip
 NPY = "NPY"
@@ -27,42 +27,40 @@ _ENDINGS = {
 }  # fmt: skip
 
 
-def _openable() -> list[str]:
-    Image.init()
-    return sorted(Image.OPEN)
-
-
 def check_extra_formats(names: object) -> tuple[str, ...]:
     """Return Pillow's names of further formats in capitals.
 
     Raises
     ------
     ArgumentError
-        For what is no sequence of names, or a name that the installed Pillow does not have.
+        For what is no collection of names, or a name that the installed Pillow does not have.
     """
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        raise ArgumentError(f"extra_formats={names!r}: give a tuple of names, such as ('ICNS',)")
+    if isinstance(names, str) or not isinstance(names, Collection):
+        raise ArgumentError(
+            f"extra_formats={names!r}: give a collection of names, such as ('ICNS',)"
+        )
     if not names:
         return ()
+    Image.init()
     wanted = [name.upper() if isinstance(name, str) else name for name in names]
-    unknown = [name for name in wanted if name not in (*FORMATS, *_openable())]
+    unknown = [name for name in wanted if name not in FORMATS and name not in Image.OPEN]
     if unknown:
-        raise ArgumentError(
-            f"extra_formats: Pillow reads no format {unknown[0]!r}; it has {', '.join(_openable())}"
-        )
-    return tuple(dict.fromkeys(str(name) for name in wanted if name not in FORMATS))
+        known = ", ".join(sorted(Image.OPEN))
+        raise ArgumentError(f"extra_formats: Pillow reads no format {unknown[0]!r}; it has {known}")
+    return tuple(sorted({str(name) for name in wanted} - {*FORMATS}))
 
 
-def allowed(extra: Sequence[str] = ()) -> list[str]:
+def allowed(extra: Collection[str] = ()) -> list[str]:
     """Return the names of the formats that Pillow may decode, of those that it has."""
-    known = _openable()
-    return [name for name in (*FORMATS, *extra) if name in known]
+    Image.init()  # does nothing from the second time on
+    return [name for name in (*FORMATS, *extra) if name in Image.OPEN]
 
 
-def suspects(prefix: bytes, extra: Sequence[str] = ()) -> list[str]:
+def suspects(prefix: bytes, extra: Collection[str] = ()) -> list[str]:
     """Return formats that are not allowed, but whose files begin like this."""
     found = []
-    for name in _openable():
+    Image.init()
+    for name in sorted(Image.OPEN):
         accept = Image.OPEN[name][1]
         if accept is None or name in (*FORMATS, *extra):
             continue

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from fastcache.errors import DecodeError
-from fastcache.fill.failures import is_shortage
+from fastcache.fill.failures import is_shortage, shortage
 
 
 class Job(Protocol):
@@ -82,7 +82,7 @@ class ItemJob:
                 size = self._work(row)
             except Exception as error:
                 if is_shortage(error):
-                    raise
+                    raise shortage(error) from error
                 self._failed(row, error)
                 self._count(1, 0)
             else:

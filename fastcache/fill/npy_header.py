@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from fastcache.errors import DecodeError
-from fastcache.fill.limits import Limits, open_regular
+from fastcache.fill.limits import Limits, check_pixels, open_regular
 
 MAGIC = b"\x93NUMPY"
 DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
@@ -24,7 +24,7 @@ CHANNELS = (1, 3, 4)
 _MAX_HEADER = 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NpyHeader:
     """What the header of a .npy file says, checked against the file's size.
 
@@ -105,7 +105,7 @@ def header_of(file: BinaryIO, limits: Limits, mask: bool) -> NpyHeader:
             "it with astype and save it again"
         )
     height, width, channels, chw = _layout(shape, mask)
-    limits.check(height, width)
+    check_pixels(limits, height, width)
     need = start + height * width * channels * dtype.itemsize
     have = os.fstat(file.fileno()).st_size
     if have < need:
@@ -126,10 +126,10 @@ def _parsed(file: BinaryIO) -> tuple[tuple[int, ...], bool, "np.dtype[Any]"]:
     width = 2 if version == (1, 0) else 4
     count = file.read(width)
     length = int.from_bytes(count, "little")
-    if len(count) < width or length > _MAX_HEADER:
+    if length > _MAX_HEADER:
         raise DecodeError(f"its .npy header has {length:,} bytes; {_MAX_HEADER:,} are the limit")
     text = file.read(length)
-    if len(text) < length:
+    if len(count) < width or len(text) < length:
         raise DecodeError("the file ends within its .npy header")
     read = npy.read_array_header_1_0 if width == 2 else npy.read_array_header_2_0
     try:
@@ -145,7 +145,7 @@ def _layout(shape: tuple[int, ...], mask: bool) -> tuple[int, int, int, bool]:
     if len(shape) not in (2, 3) or not all(0 < length < 1 << 31 for length in shape):
         raise DecodeError(
             f"its array has {len(shape)} axes, lengths {str(shape)[:60]}: an image has (H, W), "
-            "(H, W, C) or (C, H, W), each of at least 1"
+            "(H, W, C) or (C, H, W), each from 1 to 2,147,483,647"
         )
     if len(shape) == 2:
         return shape[0], shape[1], 1, False

@@ -11,6 +11,7 @@ from fastcache.errors import DecodeError
 from fastcache.fill.limits import Limits, open_regular
 from fastcache.fill.npy_header import NpyHeader, header_of, read_header
 from fastcache.fill.pillow_step import wrong_mode_told
+from fastcache.sources.colors import converted
 from fastcache.transforms import StorePlan, apply_store
 from fastcache.transforms.operation import FILTERS, PIL_FILTERS, Operation
 
@@ -45,7 +46,7 @@ def as_pil(pixels: npt.NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(plain))
 
 
-def load_as_pil(path: str, color: str | None) -> Image.Image:
+def load_as_pil(path: str, color: str | None, limits: Limits) -> Image.Image:
     """Return a .npy file as a PIL image: uint8 in `color` (None: as it is), others in one channel.
 
     Raises
@@ -53,11 +54,11 @@ def load_as_pil(path: str, color: str | None) -> Image.Image:
     DecodeError
         For several channels of another dtype: PIL has no such images.
     """
-    limits = Limits()
     header = read_header(path, limits)
     pixels = read_pixels(path, header, limits, mask=False)
     if header.dtype == "uint8":
-        return as_pil(pixels).convert(color)
+        image = as_pil(pixels)
+        return image if color is None else converted(image, color)
     if header.channels > 1:
         raise DecodeError(
             f"{path}: PIL has no images of {header.dtype} with {header.channels} channels; "

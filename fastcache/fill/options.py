@@ -1,6 +1,6 @@
 """What a user may ask of a fill, checked once, before any file is touched."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fastcache.errors import ArgumentError
 from fastcache.fill.formats import check_extra_formats
-from fastcache.fill.limits import Limits
+from fastcache.fill.limits import Limits, settled
 from fastcache.fill.progress import ProgressCallback
 from fastcache.transforms import Operation, normalize_store
 
@@ -42,7 +42,7 @@ class FillOptions:
     seed: int = 0
     progress: bool | ProgressCallback | None = None
     limits: Limits = field(default_factory=Limits)
-    extra_formats: Sequence[str] = ()
+    extra_formats: Collection[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "store", normalize_store(self.store))
@@ -55,6 +55,7 @@ class FillOptions:
             raise ArgumentError(f"progress={self.progress!r}: give None, a bool or a callable")
         if not isinstance(self.limits, Limits):
             raise ArgumentError(f"limits={self.limits!r}: give fastcache.Limits(pixels=...)")
+        object.__setattr__(self, "limits", settled(self.limits))
         object.__setattr__(self, "extra_formats", check_extra_formats(self.extra_formats))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ArgumentError(f"seed={self.seed!r}: give an int of at least 0")

@@ -4,25 +4,29 @@ Everything here gives what ``PIL.Image.open(path).convert(color)`` and the opera
 definitions on PIL images give, so the C core and this step agree on every image that both can do.
 """
 
+import mmap
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import PIL
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from fastcache.errors import DecodeError
 from fastcache.fill.formats import allowed, suspects
-from fastcache.fill.limits import Limits, bomb, open_regular
+from fastcache.fill.limits import Limits, bomb, check_pixels, open_regular
+from fastcache.sources.colors import converted
 from fastcache.transforms import Operation, apply_store
 
 # Pillow holds 4 bytes per pixel of most modes: the decoded image, its conversion and its
-# orientation are alive together at worst, then one more array is made of the result.
-BYTES_PER_PIXEL = 16
+# orientation are alive together at worst, then one more array is made of the result.  Decoders of
+# JPEG 2000, AVIF and animations hold up to 8 more.
+BYTES_PER_PIXEL = 24
 
+_OWN_TEXT_LIMITS = (1 << 20, 64 << 20)  # bytes of one text and of all in a PNG: C has the same
 _WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112  # tags of TIFF and EXIF
 _LYING = (5, 6, 7, 8)  # orientations that exchange height and width
 
@@ -42,12 +46,24 @@ class Decoded(NamedTuple):
     animated: bool
 
 
-def loads_truncated_images() -> bool:
-    """Whether the user told Pillow to make what it can of truncated files."""
-    return ImageFile.LOAD_TRUNCATED_IMAGES
+def mends() -> bool:
+    """Whether the user told Pillow to take files that it refuses by itself, and so does C.
+
+    Truncated ones, or PNGs with larger texts.
+    """
+    return ImageFile.LOAD_TRUNCATED_IMAGES or _text_limits() != _OWN_TEXT_LIMITS
 
 
-def _open(file: BinaryIO, extra: Sequence[str]) -> Image.Image:
+def refuses_texts() -> bool:
+    """Whether the user told Pillow to refuse PNGs whose texts C still finds small enough."""
+    return any(now < own for now, own in zip(_text_limits(), _OWN_TEXT_LIMITS, strict=True))
+
+
+def _text_limits() -> tuple[int, int]:
+    return PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+
+
+def _open(file: BinaryIO, extra: Collection[str]) -> Image.Image:
     # Given a path, Pillow would map some formats, and a file that shrinks then kills the process.
     try:
         return Image.open(file, formats=allowed(extra))
@@ -65,14 +81,14 @@ def _open(file: BinaryIO, extra: Sequence[str]) -> Image.Image:
 
 @contextmanager
 def opened(
-    path: str, extra: Sequence[str] = (), limits: Limits | None = None
+    path: str, extra: Collection[str] = (), limits: Limits | None = None
 ) -> Iterator[Image.Image]:
     """Open a file of one of the allowed formats; only its header has been read.
 
     Parameters
     ----------
     path : str
-    extra : sequence of str
+    extra : collection of str
         Formats that the user allows beside the usual ones.
     limits : Limits, optional
         Checked before anything is decoded. Pillow's own level holds in any case.
@@ -86,13 +102,13 @@ def opened(
     try:
         with open_regular(path, limits) as file, _open(file, extra) as image:
             if limits is not None:
-                limits.check(image.height, image.width)
+                check_pixels(limits, image.height, image.width)
             yield image
     except Image.DecompressionBombError as error:
         raise DecodeError(bomb(str(error).partition(",")[0])) from error
 
 
-def probe(path: str, exif: str, extra: Sequence[str], limits: Limits) -> Header:
+def probe(path: str, exif: str, extra: Collection[str], limits: Limits) -> Header:
     """Return what the header of a file says."""
     with opened(path, extra, limits) as image:
         width, height = image.size
@@ -115,8 +131,9 @@ def decode(
     store: Sequence[Operation],
     *,
     mask: bool = False,
-    extra: Sequence[str] = (),
+    extra: Collection[str] = (),
     limits: Limits | None = None,
+    expected: int = 0,
 ) -> Decoded:
     """Return the pixels that an arena keeps of a file.
 
@@ -129,19 +146,40 @@ def decode(
     mask : bool
     extra, limits
         As for :func:`opened`.
+    expected : int
+        Pixels of the image as its header had them.
 
     Returns
     -------
     Decoded
         Pixels (H, W, C) uint8, (H, W, 1) uint16 for ``color="I;16"``, (H, W) for a mask.
+
+    Raises
+    ------
+    MemoryError
+        Also where a codec took a failed allocation for damage, as several do.
     """
-    with opened(path, extra, limits) as image:
-        loaded: Image.Image = ImageOps.exif_transpose(image) if exif == "apply" else image
-        if mask:
-            pixels = mask_array(apply_store(store, _as_mask(loaded)))
-        else:
-            pixels = stored_image(loaded, color, store)
-        return Decoded(pixels, _is_animated(image))
+    try:
+        with opened(path, extra, limits) as image:
+            loaded: Image.Image = ImageOps.exif_transpose(image) if exif == "apply" else image
+            if mask:
+                pixels = mask_array(apply_store(store, _as_mask(loaded)))
+            else:
+                pixels = stored_image(loaded, color, store)
+            return Decoded(pixels, _is_animated(image))
+    except (OSError, RuntimeError) as error:
+        if _is_available(BYTES_PER_PIXEL * expected):
+            raise
+        raise MemoryError(f"no memory left for {path}: {error}") from error
+
+
+def _is_available(size: int) -> bool:
+    """Whether the process may have so many bytes more; none of them is touched."""
+    try:
+        mmap.mmap(-1, max(size, mmap.PAGESIZE)).close()
+    except (OSError, MemoryError):
+        return False
+    return True
 
 
 def _is_animated(image: Image.Image) -> bool:
@@ -156,7 +194,7 @@ def stored_image(image: Image.Image, color: str, store: Sequence[Operation]) -> 
     """Return a PIL image as (H, W, C), converted first, then as ``store=`` has it."""
     image.load()  # some formats tell their mode only then
     with wrong_mode_told():
-        stored = apply_store(store, image if image.mode == color else image.convert(color))
+        stored = apply_store(store, converted(image, color))
     return image_array(stored)
 
 
@@ -181,7 +219,9 @@ def image_array(image: Image.Image) -> npt.NDArray[Any]:
 
 def _as_mask(image: Image.Image) -> Image.Image:
     """Return an image of indices: palettes stay palettes, they are not turned into colours."""
-    if image.mode in ("P", "L", "I;16", "I", "1"):
+    if image.mode == "1":  # holds no other index, which padding may be
+        return Image.fromarray(mask_array(image))
+    if image.mode in ("P", "L", "I;16", "I"):
         return image
     raise DecodeError(
         "a mask holds one index per pixel (mode P, L, 1, I or I;16), this file has mode "
@@ -195,7 +235,7 @@ def mask_array(image: Image.Image) -> npt.NDArray[Any]:
     return pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels
 
 
-def mask_dtype(path: str, extra: Sequence[str], limits: Limits) -> str:
+def mask_dtype(path: str, extra: Collection[str], limits: Limits) -> str:
     """Return the dtype that a mask file's indices need, from its header."""
     with opened(path, extra, limits) as image:
         return {"I;16": "uint16", "I": "int32"}.get(image.mode, "uint8")

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastcache.memory.units import format_bytes
+from fastcache.schema import Field
 
 
 @dataclass(frozen=True)
@@ -90,3 +91,12 @@ def table(title: str, rows: Sequence[tuple[str, str]]) -> str:
 def printable(text: str) -> str:
     r"""Return text that any UTF-8 stream takes: what is no text in a path becomes ``\udcNN``."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def row_text(field: Field) -> str:
+    """Return what a row of a column is, in words."""
+    shape = field.row_shape
+    if shape is None:
+        return f"{field.kind} {field.dtype}, each its own size"
+    size = "x".join(map(str, shape))
+    return f"{field.kind} {field.dtype} {size}".rstrip()

@@ -8,20 +8,36 @@ from fastcache.memory.units import format_bytes
 
 _SHOWN = 10  # failures spelled out when a report is printed
 
+_WORDS = {
+    "decoded_in_c": "decoded in C",
+    "through_pillow": "through Pillow",
+    "through_numpy": "through NumPy",
+    "codec_warnings": "codec warnings",
+    "store_in_python": "store runs in Python",
+}
+
 
 class Report(Mapping[str, Any]):
     """Facts about a filled arena: a read-only mapping that prints as a table.
 
-    Keys: ``samples`` (rows that the dataset shows), ``failed``, ``home``, ``pinned``, ``keep``,
-    ``arena_bytes``, ``scratch_bytes``, ``columns`` (name to kind, layout and facts), ``threads``,
-    ``cpu`` (instruction set in use), ``probe_seconds``, ``fill_seconds``, ``on_error``, ``budget``
-    (the limit that binds).
+    Keys: ``samples`` (rows that the dataset shows), ``failed`` (pairs of path and reason),
+    ``on_error``, ``home``, ``pinned``, ``keep``, ``budget`` (the limit that binds),
+    ``arena_bytes``, ``scratch_bytes``, ``threads``, ``cpu`` (instruction set in use),
+    ``probe_seconds``, ``fill_seconds``, ``columns`` (name to what is known of the column).
 
-    Facts of a column that was decoded from files: ``decoded in C``, ``through Pillow`` and
-    ``through NumPy`` (format to number of files); ``codec warnings``; ``animated`` (files of which
-    the first frame is kept), ``misnamed`` (files whose name claims another format than they have)
-    and ``misnamed files``, the first few of them with what is wrong; ``store runs in Python``: why
-    C could not do it, or "".
+    Of every column: ``row``, a row in words. Of a column that was decoded from files also:
+
+    ``decoded_in_c``, ``through_pillow``, ``through_numpy``
+        Who decoded how many files: format to number.
+    ``codec_warnings``
+        Number of warnings of the codecs in C about files that were kept.
+    ``animated``
+        Number of files of which only the first frame is kept.
+    ``misnamed``, ``misnamed_files``
+        Number of files whose name claims another format than they have; the first few of them,
+        as pairs of path and what is wrong.
+    ``store_in_python``
+        Why C could not do ``store=`` of some or all images; "" if it could.
     """
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
@@ -60,9 +76,9 @@ class Report(Mapping[str, Any]):
             ]
         text = [table("arena", rows)]
         for name, column in facts["columns"].items():
-            if column.get("misnamed files"):
+            if column.get("misnamed_files"):
                 text.append(f"misnamed, the first of {column['misnamed']:,} in column {name}")
-                text += [f"  {path}: {why}" for path, why in column["misnamed files"]]
+                text += [f"  {path}: {why}" for path, why in column["misnamed_files"]]
         if self.failed:
             text += ["failed", *(f"  {path}: {why}" for path, why in self.failed[:_SHOWN])]
         if len(self.failed) > _SHOWN:
@@ -74,12 +90,12 @@ class Report(Mapping[str, Any]):
 
 def _counts(key: str, value: object) -> bool:
     """Whether a fact of a column has a line of its own."""
-    return bool(value) and key not in ("row", "misnamed files")
+    return bool(value) and key not in ("row", "misnamed_files")
 
 
 def _told(key: str, value: object) -> str:
     if key == "animated":
         return f"first frame kept of {value} animated files"
     if isinstance(value, dict):
-        return f"{key}: " + " ".join(f"{count} {name}" for name, count in value.items())
-    return f"{key}: {value}"
+        value = " ".join(f"{count} {name}" for name, count in value.items())
+    return f"{_WORDS.get(key, key)}: {value}"

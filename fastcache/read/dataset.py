@@ -1,7 +1,7 @@
 """ArenaDataset: the torch Dataset over an arena."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 from fastcache.fill.build import fill_arena
@@ -76,9 +76,10 @@ class ArenaDataset(ArenaView):
     limits : Limits, optional
         How large a file may be, and how long it may take: see :class:`fastcache.Limits`. None: its
         defaults.
-    extra_formats : tuple of str
+    extra_formats : collection of str
         Formats that Pillow may decode beside the usual ones (:func:`fastcache.codecs` lists
-        those), by Pillow's names: ``("ICNS",)``.
+        those), by Pillow's names: ``("ICNS",)``. A lone string, or a name that the installed
+        Pillow does not have, is an ArgumentError.
 
     Attributes
     ----------
@@ -149,7 +150,7 @@ class ArenaDataset(ArenaView):
         parallel: bool = False,
         progress: bool | Callable[..., object] | None = None,
         limits: Limits | None = None,
-        extra_formats: Sequence[str] = (),
+        extra_formats: Collection[str] = (),
     ) -> None:
         options = FillOptions(
             store=store,

@@ -5,7 +5,7 @@ runs have no use for.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -15,29 +15,39 @@ from PIL import ImageOps
 
 from fastcache.errors import ArgumentError
 from fastcache.fill import npy_step, pillow_step
+from fastcache.fill.limits import Limits
 from fastcache.fill.npy_header import is_npy
 from fastcache.read.columns import Gathered, Reader, Rows, ScalarReader
 from fastcache.read.pipeline import find_roles
 from fastcache.read.reader import ArenaReader
 from fastcache.schema import Image, Mask, Ragged
+from fastcache.sources.colors import converted
 
 Sample: TypeAlias = tuple[str, Any]
 
 
 def load_image(
-    path: str | os.PathLike[str], color: str | None, exif: str, extra_formats: Sequence[str] = ()
+    path: str | os.PathLike[str],
+    *,
+    color: str | None,
+    exif: str,
+    limits: Limits,
+    extra_formats: Collection[str] = (),
 ) -> Pillow.Image:
     """Return a file as a PIL image of the mode that the arena was filled with, in full size.
 
     `color` None: RGB, and .npy files as they are. PIL images can be made of those .npy files that
-    hold uint8 or one channel; the others are a DecodeError.
+    hold uint8 or one channel; the others are a DecodeError. `limits` are those of the fill; the
+    level of Pillow, which decodes all images here, holds as well.
     """
     plain = os.fspath(path)
     if is_npy(plain):
-        return npy_step.load_as_pil(plain, color)
-    with pillow_step.opened(plain, extra_formats) as image:
+        return npy_step.load_as_pil(plain, color, limits)
+    with pillow_step.opened(plain, extra_formats, limits) as image:
         turned = ImageOps.exif_transpose(image) if exif == "apply" else image
-        return turned.convert(color or "RGB")
+        turned.load()  # some formats tell their mode only then
+        made = converted(turned, color or "RGB")
+        return made.copy() if made is image else made  # which is closed now
 
 
 class NotedList(list[Any]):
@@ -123,12 +133,13 @@ class FolderFace:
     @property
     def loader(self) -> Callable[[str], Pillow.Image]:
         """Function from a path to a PIL image as the arena was filled, before ``store=``."""
-        catalog = self._reader.catalog
+        how = self._reader.catalog["loader"]
         return partial(
             load_image,
-            color=catalog["color"],
-            exif=catalog["exif"],
-            extra_formats=catalog["extra_formats"],
+            color=how["colors"].get(find_roles(self._reader.structure, self._reader.fields).image),
+            exif=how["exif"],
+            limits=Limits(**how["limits"]),
+            extra_formats=how["extra_formats"],
         )
 
     def _label_column(self, wanted_by: str) -> str:

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 from PIL import Image as PilImage
 
-from fastcache.errors import ArgumentError, SchemaError
+from fastcache.errors import SchemaError
 from fastcache.schema import Array, Field, Image, Mask, Nothing, Ragged, Scalar, Text
+from fastcache.sources.colors import MODES
 from fastcache.sources.tensors import is_array, to_numpy
 
-# Pillow's modes whose pixels are kept: dtype and channels.
-_IMAGE_MODES = {"L": ("uint8", 1), "RGB": ("uint8", 3), "RGBA": ("uint8", 4), "I;16": ("uint16", 1)}
 _INT64 = np.iinfo(np.int64)
 
 
@@ -77,38 +76,13 @@ def _image(image: PilImage.Image, what: str) -> tuple[Field, PilImage.Image]:
         return Mask("uint8", size), image
     if image.mode == "1":
         image = image.convert("L")
-    if image.mode not in _IMAGE_MODES:
+    if image.mode not in MODES:
         raise SchemaError(
             f"{what} is a PIL image of mode {image.mode}; convert it to L, RGB or RGBA, or return "
             "numpy.asarray(image)"
         )
-    dtype, channels = _IMAGE_MODES[image.mode]
+    dtype, channels = MODES[image.mode]
     return Image(dtype, channels, size), image
-
-
-class OneColor:
-    """Converts a Dataset's PIL images to one mode as they come; other values pass.
-
-    Parameters
-    ----------
-    color : str or None
-        None converts nothing.
-    """
-
-    def __init__(self, color: str | None) -> None:
-        if color is not None and color not in _IMAGE_MODES:
-            raise ArgumentError(f"color={color!r}: give one of {', '.join(_IMAGE_MODES)}, or None")
-        self._color = color
-        self._images: set[str] = set()  # columns that are known to be no masks
-
-    def __call__(self, column: str, value: Any) -> Any:
-        """Return a column's value; a palette is a mask unless other images came before it."""
-        if self._color is None or not isinstance(value, PilImage.Image):
-            return value
-        if value.mode == "P" and column not in self._images:
-            return value
-        self._images.add(column)
-        return value if value.mode == self._color else value.convert(self._color)
 
 
 def shape_of(field: Field, value: Any) -> tuple[int, ...] | None:
@@ -140,10 +114,40 @@ def joined(field: Field, other: Field) -> Field | None:
     return None
 
 
-def remedy(field: Field, other: Field) -> str:
-    """Return what to do about two samples that cannot share a column."""
+def fits(expected: Field, field: Field) -> bool:
+    """Whether a value may stand in a column; sizes of PIL images are free (`store` follows)."""
+    if expected == field:
+        return True
+    free: Field | None = expected if isinstance(expected, Ragged) else None
+    if isinstance(expected, Image):
+        free = Image(expected.dtype, expected.channels)
+    elif isinstance(expected, Mask):
+        free = Mask(expected.dtype)
+    return free is not None and joined(free, field) == free
+
+
+def remedy(field: Field, other: Field, color: str | None = None, *, scanned: bool = True) -> str:
+    """Return what to do about two samples that cannot share a column.
+
+    Parameters
+    ----------
+    field, other : Field
+        Of the column, and of the sample that does not fit it.
+    color : str or None
+        As the user passed it.
+    scanned : bool
+        Whether all samples told what the columns are, and not the first one alone.
+    """
     if isinstance(field, Image | Mask) and isinstance(other, Image | Mask):
-        return 'pass color="RGB" to convert all images, or return one mode for every index'
+        scan = isinstance(field, Mask) and not scanned
+        if color is None:
+            more = ' with infer="scan"' if scan else ""
+            return f'pass color="RGB"{more} to convert all images, or return one mode throughout'
+        if scan:
+            return (
+                "the first sample has a palette (mode P), which alone is kept as a mask: pass "
+                f'infer="scan", and color="{color}" converts all images of the column'
+            )
     return "return one type and dtype, and one number of axes, for every index"
 
 

@@ -29,6 +29,8 @@ class Scan:
         Takes an index, returns (field, value) by column.
     count : int
         Number of samples.
+    color : str, optional
+        As the user passed it; for messages.
 
     Attributes
     ----------
@@ -44,7 +46,13 @@ class Scan:
         fill, where reading them raises again.
     """
 
-    def __init__(self, read: Callable[[int], Mapping[str, tuple[Field, Any]]], count: int) -> None:
+    def __init__(
+        self,
+        read: Callable[[int], Mapping[str, tuple[Field, Any]]],
+        count: int,
+        color: str | None = None,
+    ) -> None:
+        self._color = color
         self.fields: dict[str, Field] = {}
         self._shapes: dict[str, list[tuple[int, ...] | None]] = {}
         self._prints: dict[str, npt.NDArray[np.uint64]] = {}
@@ -87,7 +95,7 @@ class Scan:
                 raise SchemaError(
                     f"column {name!r} is {described(self.fields[name])} in sample {self._first} "
                     f"and {described(field)} in sample {index}: "
-                    f"{remedy(self.fields[name], field)}"
+                    f"{remedy(self.fields[name], field, self._color)}"
                 )
             self.fields[name] = both
             self._shapes[name][index] = shape_of(field, value)

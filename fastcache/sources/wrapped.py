@@ -8,7 +8,8 @@ import numpy as np
 from fastcache.errors import ArgumentError, DecodeError, NotFrozenError, SchemaError
 from fastcache.schema import Field, Image, Mask, Nothing, Ragged, Structure, Text, flatten
 from fastcache.sources.base import Feed, Items, Layout, Source, Values
-from fastcache.sources.leaves import OneColor, described, fingerprint, joined, leaf, remedy
+from fastcache.sources.colors import OneColor
+from fastcache.sources.leaves import described, fingerprint, fits, joined, leaf, remedy
 from fastcache.sources.scan import Scan
 from fastcache.sources.steady import REMEDY, check_steady, random_state_kept
 
@@ -34,8 +35,9 @@ class Wrapped(Source):
     parallel : bool
         Whether the Dataset may be read from several threads at once.
     color : {"L", "RGB", "RGBA", "I;16"}, optional
-        PIL images are converted to this mode as they are read, so their modes may differ. Images of
-        mode P stay masks, unless the first sample's image there is of another mode.
+        PIL images are converted to this mode as they are read, so their modes may differ. A column
+        is one of masks, and stays as it is, if its images are of mode P: the first sample's with
+        ``infer="first"``, all of them with ``infer="scan"``.
 
     Raises
     ------
@@ -131,19 +133,20 @@ class Wrapped(Source):
             raise SchemaError(
                 f"sample {index} is {_short(sample)}: return at least one value for every index"
             )
+        told = {name: f"sample {index}, column {name!r}" for name in leaves}
         return {
-            name: leaf(self._colored(name, value), f"sample {index}, column {name!r}")
+            name: leaf(self._colored(name, value, told[name]), told[name])
             for name, value in leaves.items()
         }
 
     def _check(self, index: int, name: str, field: Field, value: Any) -> None:
         expected = self._fields[name]
         what = f"sample {index}, column {name!r}"
-        if not _fits(expected, field):
+        if not fits(expected, field):
             hint = (
                 'pass infer="scan" if shapes differ'
                 if self._infer == "first" and joined(expected, field)
-                else remedy(expected, field)
+                else remedy(expected, field, self._colored.color, scanned=self._infer == "scan")
             )
             raise SchemaError(
                 f"{what} is {described(field)}, but the column is {described(expected)}: {hint}"
@@ -160,6 +163,7 @@ class Wrapped(Source):
 
     def _explore(self) -> Layout:
         self._structure, self._scan = None, None
+        self._colored.begin()
         if self._infer == "first":
             try:
                 leaves = self._leaves(0)
@@ -171,6 +175,7 @@ class Wrapped(Source):
                     f"the Dataset raised at sample 0, which tells what the columns are: {reason}",
                     [("sample 0", reason)],
                 ) from error
+            self._colored.settle()
             self._fields = {name: field for name, (field, _) in leaves.items()}
             for name, field in self._fields.items():
                 if isinstance(field, Text):
@@ -181,11 +186,21 @@ class Wrapped(Source):
         if not self._frozen:
             check_steady(self._values, self._count)
         if self._infer == "scan":
-            self._scan = Scan(self._leaves, self._count)
+            self._scan = self._scanned()
+            self._colored.settle()
             self._fields = self._scan.fields
         assert self._structure is not None
         feeds = {name: self._feed(name, field) for name, field in self._fields.items()}
         return Layout(self._structure, feeds, _attributes(self.dataset))
+
+    def _scanned(self) -> Scan:
+        known = len(self._colored.images)
+        try:
+            return Scan(self._leaves, self._count, self._colored.color)
+        except SchemaError:
+            if len(self._colored.images) == known:
+                raise
+        return self._scanned()  # perhaps a palette came first: now that column is known
 
     def _values(self, index: int) -> dict[str, Any]:
         return {name: value for name, (_, value) in self._leaves(index).items()}
@@ -196,18 +211,6 @@ class Wrapped(Source):
         ragged = isinstance(field, Ragged | Text) or field.row_shape is None
         shapes = self._scan.shapes(name) if ragged and self._scan else None
         return Items(field, shapes, pil=isinstance(field, Image | Mask))
-
-
-def _fits(expected: Field, field: Field) -> bool:
-    """Whether a value may stand in a column; sizes of PIL images are free (`store` follows)."""
-    if expected == field:
-        return True
-    free: Field | None = expected if isinstance(expected, Ragged) else None
-    if isinstance(expected, Image):
-        free = Image(expected.dtype, expected.channels)
-    elif isinstance(expected, Mask):
-        free = Mask(expected.dtype)
-    return free is not None and joined(free, field) == free
 
 
 def _length(dataset: Any) -> int:

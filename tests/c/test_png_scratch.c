@@ -23,7 +23,9 @@ static double check_bound(const png_bytes *file, const fc_image_spec *spec) {
   const size_t before = allocated_now();
   fc_decoder *decoder = fc_decoder_new();
   CHECK_INT(fc_decode(decoder, file->data, file->size, spec, &g, out, stride, NULL), FC_OK);
-  const size_t used = allocated_most() - before, bound = fc_decode_scratch(&info, spec, &g);
+  const size_t used = allocated_most() - before;
+  const fc_scratch scratch = fc_decode_scratch(&info, spec, &g);
+  const size_t bound = fc_scratch_sum(&scratch);
   fc_decoder_free(decoder);
   CHECK_INT(allocated_now(), before);
   CHECK(used <= bound);

@@ -19,7 +19,9 @@ static void check_bound(const jpeg_file *file, const fc_geometry *g, const fc_im
   size_t before = allocated_now();
   fc_decoder *decoder = fc_decoder_new();
   fc_status status = fc_decode(decoder, file->data, file->size, spec, g, out, stride, NULL);
-  size_t used = allocated_most() - before, bound = fc_decode_scratch(&info, spec, g);
+  size_t used = allocated_most() - before;
+  const fc_scratch scratch = fc_decode_scratch(&info, spec, g);
+  const size_t bound = fc_scratch_sum(&scratch);
   fc_decoder_free(decoder);
   CHECK_INT(allocated_now(), before);
   CHECK(status == FC_OK || status == FC_NEEDS_PYTHON);

@@ -3,10 +3,11 @@
 
 #ifdef COUNTS_ALLOCATIONS
 #include "fastcache.h"
-#include "webp_maker.h"
+#include "webp_bits.h"
 
 /* A decoder of its own for each image: what it keeps for the next one counts too. */
-static void check_bound(const webp_file *file, const fc_image_spec *spec, double *tightest) {
+static void check_bound(const webp_file *file, const fc_image_spec *spec, fc_status wanted,
+                        double *tightest) {
   fc_image_info info;
   CHECK_INT(fc_probe_bytes(file->data, file->size, &spec->limits, &info), FC_OK);
   const fc_geometry g = {.src_h = info.height,
@@ -21,13 +22,36 @@ static void check_bound(const webp_file *file, const fc_image_spec *spec, double
   uint8_t *out = check_alloc(stride * 64);
   size_t before = allocated_now();
   fc_decoder *decoder = fc_decoder_new();
-  CHECK_INT(fc_decode(decoder, file->data, file->size, spec, &g, out, stride, NULL), FC_OK);
-  size_t used = allocated_most() - before, bound = fc_decode_scratch(&info, spec, &g);
+  CHECK_INT(fc_decode(decoder, file->data, file->size, spec, &g, out, stride, NULL), wanted);
+  size_t used = allocated_most() - before;
+  const fc_scratch scratch = fc_decode_scratch(&info, spec, &g);
+  const size_t bound = fc_scratch_sum(&scratch);
   fc_decoder_free(decoder);
   CHECK_INT(allocated_now(), before);
   CHECK(used <= bound);
   if ((double)used / (double)bound > *tightest) *tightest = (double)used / (double)bound;
   free(out);
+}
+
+/* As many prefix codes as are let through, the largest that there are; and all that a file can
+ * name, which libwebp must not see. */
+static void check_written_groups(double *tightest) {
+  const fc_image_spec spec = {.channels = 3, .filter = FC_BILINEAR, .limits = fc_default_limits};
+  static const struct {
+    int size, groups;
+    fc_status wanted;
+  } cases[] = {{16, 16, FC_OK}, {208, 2600, FC_OK}, {1024, 65536, FC_E_CORRUPT}};
+  for (int i = 0; i < 3; i++)
+    for (int cache_bits = 0; cache_bits <= 11; cache_bits += 11) {
+      webp_file file = make_groups(cases[i].size, cases[i].groups, cache_bits);
+      CHECK_CONTEXT("%d groups, cache of %d bits", cases[i].groups, cache_bits);
+      check_bound(&file, &spec, cases[i].wanted, tightest);
+      free(file.data);
+    }
+  webp_file file = make_opacity_groups(208, 2600);
+  CHECK_CONTEXT("2600 groups of opacity");
+  check_bound(&file, &spec, FC_OK, tightest);
+  free(file.data);
 }
 
 int main(void) {
@@ -42,10 +66,11 @@ int main(void) {
         const fc_image_spec spec = {
             .channels = channels[c], .filter = FC_BILINEAR, .limits = fc_default_limits};
         CHECK_CONTEXT("%s %dx%d, %d channels", webp_kinds[k].name, h, w, channels[c]);
-        check_bound(&file, &spec, &tightest[webp_kinds[k].lossless || webp_kinds[k].alpha]);
+        check_bound(&file, &spec, FC_OK, &tightest[webp_kinds[k].lossless || webp_kinds[k].alpha]);
       }
       free(file.data);
     }
+  check_written_groups(&tightest[1]);
   printf("at most %.0f%% of the bound was used, %.0f%% for opaque lossy images\n",
          tightest[1] * 100, tightest[0] * 100);
   return check_result();

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
-from images import encode, photo
+from images import encode, photo, same_passes
 from one_image import CHANNELS, Window, as_rows, assert_same, decode, pillow, probe
 from PIL import Image
 from webp_files import clear_photo, containers, frame, riff
@@ -64,6 +64,8 @@ def test_resampled_windows_are_pillows(color, lossless, window):
     y, x, h, w = window.crop
     whole = pillow(data, color)
     assert status == core.OK and whole is not None
+    if not same_passes((h, w), window.size):
+        pytest.skip("this Pillow resamples in another order")
     wanted = whole.crop((x, y, x + w, y + h)).resize(window.size[::-1], Image.Resampling.BILINEAR)
     # Divided by a low opacity, one level becomes many; so it is compared as it was resampled.
     off = np.abs(multiplied(got) - multiplied(as_rows(wanted)))

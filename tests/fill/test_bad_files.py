@@ -11,19 +11,14 @@ from pathlib import Path
 import images
 import numpy as np
 import pytest
+from filling import filled
 from PIL import Image, ImageFile
 
 from fastcache import transforms as T
 from fastcache.errors import BlockError, DecodeError, SourceNotFoundError
-from fastcache.fill.build import fill_arena
-from fastcache.fill.options import FillOptions
 from fastcache.sources import ClassFolder, Files
 
 GOOD = {"000.jpg", "001.jpg", "002.jpg", "003.png", "png-inside.jpg"}
-
-
-def filled(source, **options):
-    return fill_arena(source, FillOptions(**options))
 
 
 def names(arena):

@@ -6,30 +6,16 @@ import zlib
 import images
 import numpy as np
 import pytest
-from PIL import Image
+from filling import filled, oracle, reason, row, told
+from PIL import Image, PngImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 import fastcache as fc
 from fastcache import Limits
-from fastcache.errors import ArgumentError, DecodeError
-from fastcache.fill.build import fill_arena
-from fastcache.fill.options import FillOptions
-from fastcache.sources import Files
+from fastcache.errors import ArgumentError
+from fastcache.fill import build
 
 GREY = np.full((40, 50), 7, np.uint8)
-
-
-def filled(paths, **options):
-    source = Files([str(path) for path in paths], list(range(len(paths))))
-    return fill_arena(source, FillOptions(**options))
-
-
-def reason(path, **limits) -> str:
-    """Return why a file is refused under these limits."""
-    with pytest.raises(DecodeError) as caught:
-        filled([path], limits=Limits(**limits))
-    ((told, why),) = caught.value.failed
-    assert told == str(path)
-    return why
 
 
 @pytest.fixture
@@ -48,10 +34,10 @@ def test_pixels_bytes_and_their_remedies(files):
         size = path.stat().st_size
         exact = Limits(pixels=2000, bytes=size)
         assert filled([path], limits=exact).catalog["visible"] == 1
-        why = reason(path, pixels=1999)
+        why = reason(path, limits=Limits(pixels=1999))
         assert "40 x 50 = 2,000 pixels" in why and "1,999" in why, path
         assert "limits=Limits(pixels=2000)" in why
-        why = reason(path, bytes=size - 1)
+        why = reason(path, limits=Limits(bytes=size - 1))
         assert f"{size:,} bytes" in why and f"limits=Limits(bytes={size})" in why, path
 
 
@@ -60,8 +46,8 @@ def test_scans_are_limited(tmp_path):
     path = tmp_path / "a.jpg"
     data = images.encode(images.photo(40, 50), progressive=True)
     path.write_bytes(images.with_many_scans(data, 40))
-    assert "more than 39 progressive scans" in reason(path, scans=39)
-    assert "limits=Limits(scans=" in reason(path, scans=39)
+    assert "more than 39 progressive scans" in reason(path, limits=Limits(scans=39))
+    assert "limits=Limits(scans=" in reason(path, limits=Limits(scans=39))
     assert filled([path], limits=Limits(scans=40)).catalog["visible"] == 1
 
 
@@ -70,8 +56,8 @@ def test_time_is_limited(tmp_path):
     path = tmp_path / "a.jpg"
     noise = np.random.default_rng(1).integers(0, 255, (3000, 3000, 3), np.uint8)
     path.write_bytes(images.encode(Image.fromarray(noise), quality=100))
-    assert "after 0.001 seconds" in reason(path, seconds=0.001)
-    assert "limits=Limits(seconds=" in reason(path, seconds=0.001)
+    assert "after 0.001 seconds" in reason(path, limits=Limits(seconds=0.001))
+    assert "limits=Limits(seconds=" in reason(path, limits=Limits(seconds=0.001))
 
 
 def test_refused_files_are_skipped_or_filled_with_labels_aligned(files):
@@ -113,7 +99,7 @@ def test_above_pillows_level_only_c_decodes(files, monkeypatch):
         if path.suffix in (".jpeg", ".png", ".webp", ".npy"):
             assert filled([path], limits=limits).catalog["visible"] == 1, path
         else:
-            assert "raise PIL.Image.MAX_IMAGE_PIXELS" in reason(path, pixels=2000), path
+            assert "raise PIL.Image.MAX_IMAGE_PIXELS" in reason(path, limits=limits), path
 
 
 def test_a_png_that_claims_too_much_is_refused_by_its_header(tmp_path):
@@ -130,7 +116,7 @@ def test_a_png_that_claims_too_much_is_refused_by_its_header(tmp_path):
     "values",
     [
         {"pixels": 0}, {"pixels": -1}, {"pixels": 1.5}, {"pixels": True}, {"pixels": "many"},
-        {"bytes": 0}, {"bytes": 1 << 64}, {"scans": None}, {"scans": 0}, {"scans": 1 << 40},
+        {"bytes": 0}, {"bytes": 1 << 64}, {"scans": 0}, {"scans": 1 << 40},
         {"seconds": 0}, {"seconds": -1.0}, {"seconds": float("nan")}, {"seconds": float("inf")},
         {"seconds": True}, {"seconds": "1"},
     ],
@@ -149,7 +135,73 @@ def test_only_limits_are_taken_for_limits(tmp_path, limits):
 
 
 def test_no_limit_can_be_asked_for(files):
-    limits = Limits(bytes=None, seconds=None, pixels=np.int64(5000))
+    limits = Limits(bytes=None, scans=None, seconds=None, pixels=np.int64(5000))
     assert filled(files, limits=limits).catalog["visible"] == len(files)
-    assert limits == fc.Limits(5000, None, 100, None)
-    assert hash(limits) == hash(fc.Limits(5000, None, 100, None))
+    same = fc.Limits(pixels=5000, bytes=None, scans=None, seconds=None)
+    assert limits == same and hash(limits) == hash(same)
+
+
+def test_no_limit_of_scans_is_none(tmp_path):
+    """A5: 150 scans are more than the usual limit, and none without it."""
+    path = tmp_path / "a.jpg"
+    data = images.encode(images.photo(40, 50), progressive=True)
+    path.write_bytes(images.with_many_scans(data, 150))
+    assert "more than 100 progressive scans" in reason(path)
+    assert filled([path], limits=Limits(scans=None)).catalog["visible"] == 1
+
+
+def test_limits_are_given_by_name_and_seconds_are_a_float():
+    with pytest.raises(TypeError):
+        Limits(5000)
+    assert repr(Limits(pixels=1, seconds=np.int64(5))) == (
+        "Limits(pixels=1, bytes=2147483648, scans=100, seconds=5.0)"
+    )
+
+
+def test_pillows_level_is_taken_when_the_fill_begins(files, monkeypatch):
+    """A5: changed while headers are read, it decides nothing any more of what C decodes."""
+    path = next(path for path in files if path.suffix == ".png")
+    read_budget = build.read_budget
+
+    def read_budget_and_change(*args):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+        return read_budget(*args)
+
+    monkeypatch.setattr(build, "read_budget", read_budget_and_change)
+    arena = filled([path])
+    assert told(arena)["decoded_in_c"] == {"PNG": 1}
+    assert arena.catalog["loader"]["limits"]["pixels"] == 2 * 89_478_485
+
+
+# ---- texts in PNGs -------------------------------------------------------------------------------
+
+
+def with_text(size: int) -> bytes:
+    info = PngInfo()
+    info.add_text("Comment", "x" * size, zip=True)
+    return images.encode(images.photo(20, 30), "PNG", pnginfo=info)
+
+
+@pytest.mark.parametrize("exif", ["ignore", "apply"])
+def test_large_texts_are_refused_by_the_name_of_pillows_limit(tmp_path, monkeypatch, exif):
+    """A5: and read once Pillow is told to read them."""
+    path = tmp_path / "a.png"
+    path.write_bytes(with_text(3 << 20))
+    why = reason(path, exif=exif)
+    assert why.startswith("its texts inflate to more than Pillow takes: 1 MiB each")
+    assert "PIL.PngImagePlugin.MAX_TEXT_CHUNK" in why
+    monkeypatch.setattr(PngImagePlugin, "MAX_TEXT_CHUNK", 4 << 20)
+    arena = filled([path], exif=exif)
+    assert told(arena)["through_pillow"] == {"PNG": 1}
+    np.testing.assert_array_equal(row(arena, 0), oracle(path))
+
+
+def test_smaller_limits_of_texts_count_too(tmp_path, monkeypatch):
+    """A5: what Pillow was told to refuse is refused."""
+    path, plain = tmp_path / "a.png", tmp_path / "b.png"
+    path.write_bytes(with_text(3000))
+    plain.write_bytes(images.encode(images.photo(20, 30), "PNG"))
+    assert told(filled([path, plain]))["decoded_in_c"] == {"PNG": 2}
+    monkeypatch.setattr(PngImagePlugin, "MAX_TEXT_CHUNK", 2000)
+    assert "PngImagePlugin.MAX_TEXT_CHUNK" in reason(path)
+    assert filled([plain]).catalog["visible"] == 1

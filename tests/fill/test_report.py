@@ -4,23 +4,18 @@ import os
 
 import images
 import pytest
+from filling import filled, told
 
 from fastcache import transforms as T
 from fastcache.errors import DecodeError
-from fastcache.fill.build import fill_arena
-from fastcache.fill.options import FillOptions
 from fastcache.fill.plan import Plan
 from fastcache.fill.report import Report
 from fastcache.sources import ClassFolder
 
 
-def filled(root, **options):
-    return fill_arena(ClassFolder(root), FillOptions(**options))
-
-
 def test_a_report_tells_what_failed_and_what_was_chosen(bad_class_folder):
     """A5, B2: path and reason of each failure, and the home in use."""
-    report = Report(filled(bad_class_folder, on_error="skip").catalog["report"])
+    report = Report(filled(ClassFolder(bad_class_folder), on_error="skip").catalog["report"])
     text = str(report)
     assert text == repr(report)
     assert len(report.failed) > 10
@@ -28,22 +23,24 @@ def test_a_report_tells_what_failed_and_what_was_chosen(bad_class_folder):
     for path, reason in report.failed[:10]:
         assert f"{path}: {reason}" in text
     assert report["home"] == "ram" and "ram, not pinned" in text
-    told = report["columns"]["image"]
-    files = {**told["decoded in C"], **told["through Pillow"]}
-    assert (files["PNG"], told["misnamed"]) == (3, 1)
+    column = report["columns"]["image"]
+    files = {**column["decoded_in_c"], **column["through_pillow"]}
+    assert (files["PNG"], column["misnamed"]) == (3, 1)
     assert f"{bad_class_folder / 'class_1' / 'png-inside.jpg'}: named .jpg, is PNG" in text
     assert dict(report).keys() == set(report)
 
 
 def test_a_report_without_failures_does_not_speak_of_them(class_folder):
-    text = str(Report(filled(class_folder).catalog["report"]))
+    text = str(Report(filled(ClassFolder(class_folder)).catalog["report"]))
     assert "more in report" not in text
     assert text.count("failed") == 1
 
 
 def test_a_plan_survives_json_and_prints_the_limit_that_binds(class_folder):
     """A1: the plan names bytes, budget and the limit that binds."""
-    arena = filled(class_folder, store=[T.Resize(32), T.CenterCrop(32)], budget="200MB")
+    arena = filled(
+        ClassFolder(class_folder), store=[T.Resize(32), T.CenterCrop(32)], budget="200MB"
+    )
     plan = Plan.from_json(arena.catalog["plan"])
     assert Plan.from_json(plan.to_json()) == plan
     assert plan.fits
@@ -54,11 +51,12 @@ def test_a_plan_survives_json_and_prints_the_limit_that_binds(class_folder):
 
 def test_a_store_that_c_cannot_do_is_said(class_folder):
     """B2: what runs in Python is not hidden."""
-    arena = filled(class_folder, store=[T.Resize(30), T.Resize(20)])
-    told = arena.catalog["report"]["columns"]["image"]
-    assert told["decoded in C"] == {}
-    assert told["through Pillow"] == {"JPEG": 9, "PNG": 3}
-    assert "resampled twice" in told["store runs in Python"]
+    arena = filled(ClassFolder(class_folder), store=[T.Resize(30), T.Resize(20)])
+    assert told(arena)["decoded_in_c"] == {}
+    assert told(arena)["through_pillow"] == {"JPEG": 9, "PNG": 3}
+    why = told(arena)["store_in_python"]
+    assert "resampled twice" in why
+    assert f"store runs in Python: {why}" in str(Report(arena.catalog["report"]))
 
 
 def test_codec_warnings_are_counted(tmp_path):
@@ -67,8 +65,8 @@ def test_codec_warnings_are_counted(tmp_path):
     at = data.index(b"\xff\xd9", len(data) - 4)
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "a.jpg").write_bytes(data[:at] + bytes(40) + data[at:])
-    arena = filled(tmp_path)
-    assert arena.catalog["report"]["columns"]["image"]["codec warnings"] == 1
+    arena = filled(ClassFolder(tmp_path))
+    assert told(arena)["codec_warnings"] == 1
 
 
 def test_a_report_prints_paths_that_are_no_text(tmp_path):
@@ -82,7 +80,7 @@ def test_a_report_prints_paths_that_are_no_text(tmp_path):
         with open(folder + b"/" + name, "wb") as file:
             file.write(data)
     with pytest.raises(DecodeError, match=r"bad\\udcff.jpg"):
-        filled(tmp_path)
-    text = str(Report(filled(tmp_path, on_error="skip").catalog["report"]))
+        filled(ClassFolder(tmp_path))
+    text = str(Report(filled(ClassFolder(tmp_path), on_error="skip").catalog["report"]))
     assert r"bad\udcff.jpg" in text
     assert text.encode("utf-8").decode() == text

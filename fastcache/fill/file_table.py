@@ -1,5 +1,6 @@
 """What is known of a column's files before any of them is decoded."""
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,13 +13,16 @@ from fastcache.fill import pillow_step
 from fastcache.fill.failures import check_shortage
 from fastcache.fill.formats import NPY
 from fastcache.fill.job import ItemJob, reason_of
-from fastcache.fill.limits import bomb, bomb_level
+from fastcache.fill.limits import Probed, bomb, bomb_level, core_limits, refusal
 from fastcache.fill.npy_header import NpyHeader, is_npy, read_header
 from fastcache.fill.options import FillOptions
 from fastcache.fill.progress import finish
 
 _INT32 = ("height", "width", "format", "components", "depth", "orientation", "flags", "scans")
 INFO_DTYPE = np.dtype([("bytes", "i8"), *((name, "i4") for name in _INT32)])  # fc_image_info
+
+# Python objects of one row: an NpyHeader with its shape, numbers and names; a pair and its text.
+_HEADER_BYTES, _FAILURE_BYTES = 512, 256
 
 
 class FileTable:
@@ -43,7 +47,7 @@ class FileTable:
     animated : bool array [N]
         Files of more than one frame, as far as that is known.
     npy : dict of int to NpyHeader
-        Rows that are .npy files.
+        Rows that are .npy files, as long as they have not failed.
     failed : dict of int to (str, str)
         Rows that cannot be had: path and reason.
     """
@@ -53,7 +57,7 @@ class FileTable:
         self._options = options
         self._limits = options.limits
         self._threads = pool.resolve_threads(options.threads)
-        self.mends = pillow_step.loads_truncated_images()
+        self.mends = pillow_step.mends()
         self.paths = list(paths)
         count = len(self.paths)
         self.info = np.zeros(count, INFO_DTYPE)
@@ -80,7 +84,7 @@ class FileTable:
             self.status.view(np.uint8),
             self.detail.view(np.uint8),
             whole=applied,
-            **self._limits.for_core(),
+            **core_limits(self._limits),
         )
         finish(job, self._threads)
         check_shortage(self.status, self.detail)
@@ -90,8 +94,11 @@ class FileTable:
         self.width[:] = np.where(turned, info["height"], info["width"])
         self.animated[:] = (info["flags"] & core.ANIMATED) != 0
         if self.mends:
-            damaged = np.isin(self.status, (core.E_TRUNCATED, core.E_CORRUPT))
-            self.status[damaged] = core.NEEDS_PYTHON
+            refused = np.isin(self.status, (core.E_TRUNCATED, core.E_CORRUPT, core.E_BYTES))
+            self.status[refused] = core.NEEDS_PYTHON
+        if pillow_step.refuses_texts():
+            png = np.array([name == "PNG" for name in self.formats()], bool)
+            self.status[png & (self.status == core.OK)] = core.NEEDS_PYTHON
         for row in np.flatnonzero(~np.isin(self.status, (core.OK, core.NEEDS_PYTHON))).tolist():
             self.fail_by_status(row)
 
@@ -156,12 +163,14 @@ class FileTable:
     def fail(self, row: int, reason: str) -> None:
         """Note that a row cannot be had."""
         self.failed[row] = (self.paths[row], reason)
+        self.npy.pop(row, None)
 
     def fail_by_status(self, row: int) -> None:
         """Note a row that C refused."""
         size, height, width = (int(self.info[k][row]) for k in ("bytes", "height", "width"))
         status, detail = int(self.status[row]), int(self.detail[row])
-        self.fail(row, self._limits.refusal(status, detail, size, height, width))
+        probed = Probed(self.paths[row], size, height, width)
+        self.fail(row, refusal(self._limits, status, detail, probed))
 
     def record(self, row: int, error: Exception) -> None:
         """Note a row at which Python failed."""
@@ -179,7 +188,15 @@ class FileTable:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the tables, and of the paths packed for C."""
+        """Bytes of the tables, of what is noted of single rows, and of the paths packed for C."""
         tables = (self.info, self.status, self.detail, self.height, self.width, self.animated)
+        noted = (self.npy, self._named, self.failed)
         text = sum(len(path) + 1 for path in self.paths)
-        return sum(table.nbytes for table in tables) + 8 * len(self.paths) + text
+        return (
+            sum(table.nbytes for table in tables)
+            + sum(sys.getsizeof(notes) for notes in noted)
+            + _HEADER_BYTES * len(self.npy)
+            + sum(_FAILURE_BYTES + len(reason) for _, reason in self.failed.values())
+            + 16 * len(self.paths)
+            + text
+        )
