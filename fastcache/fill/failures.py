@@ -30,9 +30,9 @@ def shortage(error: BaseException) -> BlockError:
     number = getattr(error, "errno", None) or errno.ENOMEM
     return BlockError(
         number,
-        f"the fill ran out of resources ({type(error).__name__}: {error}); nothing is known against "
-        "the file at which it did. Close files or raise ulimit -n, use fewer threads=, or free "
-        "memory",
+        f"the fill ran out of resources ({type(error).__name__}: {error}); nothing is known "
+        "against the file at which it did. Close files or raise ulimit -n, use fewer threads=, or "
+        "free memory",
     )
 
 
