@@ -35,6 +35,9 @@ void fc_sink_begin(fc_sink *sink, int32_t y0, int32_t x0);
  * beyond its last needed pixel: SIMD loads run over. */
 #define FC_ROW_SLACK 64
 void fc_sink_push(fc_sink *sink, const uint8_t *const *rows, int count);
+/* Where a codec that makes `rect` in one piece may put it instead of pushing rows: the output
+ * itself, rows *stride bytes apart; NULL unless exactly this goes there unchanged. */
+uint8_t *fc_sink_target(const fc_sink *sink, fc_rect rect, size_t *stride);
 /* Best number of rows to push at once. */
 #define FC_SINK_ROWS 8
 /* Bytes the sink allocates for such a geometry, an upper bound. */

@@ -216,6 +216,15 @@ fc_rect fc_sink_need(const fc_sink *sink) {
   return need;
 }
 
+uint8_t *fc_sink_target(const fc_sink *sink, fc_rect rect, size_t *stride) {
+  const fc_rect need = fc_sink_need(sink);
+  const int same = rect.y0 == need.y0 && rect.x0 == need.x0 && rect.y1 == need.y1 &&
+                   rect.x1 == need.x1 && need.y0 < need.y1;
+  if (!same || sink->order != NEITHER) return NULL;
+  *stride = sink->out_stride;
+  return sink->out;
+}
+
 void fc_sink_begin(fc_sink *sink, int32_t y0, int32_t x0) {
   sink->row = (int64_t)y0 - sink->y.lo;
   sink->skip = (size_t)(sink->x.axis.lo - x0) * (size_t)sink->x.channels;

@@ -131,9 +131,8 @@ static fc_status status_of(VP8StatusCode code, const fc_webp_file *file, int *de
 }
 
 static fc_status make_part(const fc_request *r, const fc_webp_file *file, fc_rect part,
-                           int components, uint8_t *pixels, int *detail) {
+                           int components, uint8_t *pixels, size_t stride, int *detail) {
   int height = part.y1 - part.y0, width = part.x1 - part.x0;
-  size_t stride = fc_row_stride((size_t)width, (size_t)components);
   WebPDecoderConfig config;
   if (!WebPInitDecoderConfig(&config)) return status_of(VP8_STATUS_INVALID_PARAM, file, detail);
   config.options.use_cropping = height < file->height || width < file->width;
@@ -145,7 +144,7 @@ static fc_status make_part(const fc_request *r, const fc_webp_file *file, fc_rec
   config.output.is_external_memory = 1;
   config.output.u.RGBA.rgba = pixels;
   config.output.u.RGBA.stride = (int)stride;
-  config.output.u.RGBA.size = (size_t)height * stride;
+  config.output.u.RGBA.size = (size_t)(height - 1) * stride + (size_t)width * (size_t)components;
   const uint8_t *frame = r->data + file->frame.start;
   size_t size = (size_t)(file->frame.end - file->frame.start);
   return status_of(WebPDecode(frame, size, &config), file, detail);
@@ -214,14 +213,22 @@ static fc_status decode(void *state, const fc_request *r, int *detail) {
   if (status != FC_OK) return status;
   int components = coded_components(file.alpha, r->spec->channels);
   fc_rect part = part_for(need, r, &file, components);
-  status = fc_buffer_reserve(&webp->pixels,
-                             pixels_bytes((size_t)(part.y1 - part.y0), (size_t)(part.x1 - part.x0),
-                                          components, r->spec->channels));
-  if (status != FC_OK) return status;
-  status = make_part(r, &file, part, components, webp->pixels.data, detail);
+  size_t stride = 0;
+  uint8_t *direct = NULL;
+  if (components == r->spec->channels) direct = fc_sink_target(r->sink, part, &stride);
+  if (stride > INT32_MAX) direct = NULL; /* libwebp counts in int */
+  if (!direct) {
+    stride = fc_row_stride((size_t)(part.x1 - part.x0), (size_t)components);
+    size_t height = (size_t)(part.y1 - part.y0), width = (size_t)(part.x1 - part.x0);
+    status = fc_buffer_reserve(&webp->pixels,
+                               pixels_bytes(height, width, components, r->spec->channels));
+    if (status != FC_OK) return status;
+  }
+  uint8_t *pixels = direct ? direct : webp->pixels.data;
+  status = make_part(r, &file, part, components, pixels, stride, detail);
   if (status != FC_OK) return status;
   if (fc_deadline_passed(&r->deadline)) return FC_E_TIME;
-  push_part(r, part, components, webp->pixels.data);
+  if (!direct) push_part(r, part, components, pixels);
   return FC_OK;
 }
 

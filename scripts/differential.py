@@ -39,6 +39,7 @@ EQUAL = "equal pixels"
 REFUSED = "both refuse"
 TO_PILLOW = "left to Pillow"
 LIMITED = "refused by a stated limit"
+MANY_CODES = "WebP refused for its many prefix codes, which Pillow reads"
 NO_END = "JPEG without its end: refused, though Pillow reads it"
 DIFFER = "DISAGREE: pixels"
 ONLY_WE = "DISAGREE: decoded, though Pillow refuses"
@@ -49,20 +50,20 @@ Pixels = npt.NDArray[Any]
 
 
 class RefusedError(Exception):
-    """A decoder did not give pixels; the status of C is the first argument."""
+    """A decoder did not give pixels; the arguments are C's status and its text."""
 
 
 def by_c(decoder: core.Decoder, data: bytes, colour: str) -> Pixels:
     """Return the C core's pixels, or raise `RefusedError` with its status."""
     info = np.zeros(1, INFO_DTYPE)
-    status, _ = core.probe_bytes(data, info.view(np.uint8))
+    status, detail = core.probe_bytes(data, info.view(np.uint8))
     if status == core.OK and not info["flags"][0] & core.IN_C:
         status = core.NEEDS_PYTHON
     if status != core.OK:
-        raise RefusedError(status)
+        raise RefusedError(status, core.describe(status, detail))
     height, width = int(info["height"][0]), int(info["width"][0])
     if height * width > LARGEST:
-        raise RefusedError(core.E_PIXELS)
+        raise RefusedError(core.E_PIXELS, "too large to be compared")
     wide = colour == "I;16"
     geometry = np.zeros(1, GEOMETRY)
     for name in ("src", "crop", "size", "out"):
@@ -71,9 +72,11 @@ def by_c(decoder: core.Decoder, data: bytes, colour: str) -> Pixels:
     # What a decoder leaves unwritten shows as a difference.
     out = np.full(shape, 0xA5A5 if wide else 0xA5, np.uint16 if wide else np.uint8)
     spec = core.Spec(channels=COLOURS[colour], wide=wide)
-    status, _ = decoder.decode(data, spec, geometry.view(np.uint8), out.reshape(-1).view(np.uint8))
+    status, detail = decoder.decode(
+        data, spec, geometry.view(np.uint8), out.reshape(-1).view(np.uint8)
+    )
     if status != core.OK:
-        raise RefusedError(status)
+        raise RefusedError(status, core.describe(status, detail))
     return out
 
 
@@ -82,13 +85,15 @@ def compare(decoder: core.Decoder, data: bytes, colour: str) -> str:
     try:
         ours = by_c(decoder, data, colour)
     except RefusedError as refused:
-        (status,) = refused.args
+        status, text = refused.args
         if status == core.NEEDS_PYTHON:
             return TO_PILLOW
         if status in LIMITS:
             return LIMITED
         if mutations.by_pillow(data, colour) is None:
             return REFUSED
+        if "more prefix codes" in text:
+            return MANY_CODES
         jpeg = fuzz_seeds.folder_of(data) == "jpeg"
         return NO_END if jpeg and status == core.E_TRUNCATED else ONLY_PILLOW
     theirs = mutations.by_pillow(data, colour)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+import hostile
 import images
 import png_writer
 
@@ -62,6 +63,8 @@ def webp_kinds() -> dict[str, bytes]:
             images.photo(11, 17), orientation, "WEBP"
         )
     kinds["tiny"] = images.encode(images.photo(1, 1), "WEBP")
+    for size in (24, 64, 160):
+        kinds[f"codes-{size}"] = hostile.webp_many_codes(size, (size // 4) ** 2)
     return kinds
 
 
