@@ -59,7 +59,7 @@ def test_wheel_holds_types_and_extensions_and_no_sources():
 
 
 def test_every_extension_loads():
-    """A function that the core declares and nobody wrote shows itself here, not in a user's run."""
+    """G2: also on every Python of `make test-pythons`; a function that nobody wrote shows here."""
     installed_files()
     for path in (ROOT / "fastcache" / "_core").glob("*.pyx"):
         importlib.import_module(f"fastcache._core.{path.stem}")
@@ -76,6 +76,7 @@ def repaired_wheel():
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_wheel_brings_its_own_codecs(codec):
+    """G1: nothing but the system's own libraries is needed beside it."""
     _, files, kind = repaired_wheel()
     copies = [name for name in files if re.match(rf"fastcache\.libs/{codec}", name)]
     assert bool(copies) == (kind == "shared")

@@ -11,7 +11,6 @@ from PIL import Image
 
 from fastcache import transforms as T
 from fastcache.errors import DecodeError, SourceNotFoundError
-from fastcache.read.dataset import ArenaDataset
 from fastcache.sources import ClassFolder, Files, Pairs
 
 DTYPES = ["uint8", "uint16", "float16", "float32", "float64"]
@@ -44,6 +43,8 @@ def test_samples_and_batches_are_tensors_of_that_dtype(tmp_path):
     """E3: floats arrive as they were saved; a PIL transform is refused with a remedy."""
     torch = pytest.importorskip("torch")
     from torch.utils.data import DataLoader
+
+    from fastcache import ArenaDataset
 
     x = [values("float32", seed=k) for k in range(4)]
     paths = [str(save(tmp_path / f"{k}.npy", a)) for k, a in enumerate(x)]
