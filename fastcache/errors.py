@@ -15,6 +15,14 @@ class ArgumentError(FastcacheError, ValueError):
     """An argument has a value that cannot be used; the message says which would do."""
 
 
+class ArgumentTypeError(FastcacheError, TypeError):
+    """An argument is of a type that cannot be used; the message says which would do."""
+
+
+class MissingPackageError(FastcacheError, ImportError):
+    """An optional package is needed for what was asked, and is not installed."""
+
+
 class SchemaError(FastcacheError, TypeError):
     """A sample does not fit the columns, or cannot be kept in an arena at all."""
 
