@@ -107,7 +107,7 @@ def _per_step(labels: Any, data: SeriesData) -> SeriesLabels:
     ):
         values: list[Any] = [_values(labels)]
         _check_count(values[0].shape[1], int(lengths[0]), 0, data)
-        return SeriesLabels((_usable(values[0]),), True)
+        return SeriesLabels((_usable(values[0], 2),), True)
     values = []
     for k, own in enumerate(labels):
         if not (is_array(own) or is_ordered(own)):
@@ -120,7 +120,7 @@ def _per_step(labels: Any, data: SeriesData) -> SeriesLabels:
     named = [isinstance(own, list) for own in values if len(own)]
     if any(named):
         return _names(values, all(named), data)
-    arrays = [_usable(np.asarray(own)) for own in values]
+    arrays = [_usable(np.asarray(own), 1) for own in values]
     if data.is_block:
         return SeriesLabels((np.stack(arrays),), True)
     kind = np.result_type(*{own.dtype for own in arrays})
@@ -150,9 +150,9 @@ def _check_count(have: int, need: int, k: int, data: SeriesData) -> None:
     )
 
 
-def _usable(labels: Numbers) -> Numbers:
+def _usable(labels: Numbers, axes: int) -> Numbers:
     """Return labels in a type that can be handed out as Python's int, float or bool."""
-    if labels.ndim > 2 or labels.dtype.kind not in "biuf":
+    if labels.ndim != axes or labels.dtype.kind not in "biuf":
         raise ArgumentError(
             f"labels are {labels.dtype} of shape {labels.shape}: give one number or name per step"
         )

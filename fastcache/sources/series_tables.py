@@ -31,7 +31,9 @@ def columns_of_csv(
         return [str(name) for name in pandas.read_csv(plain, nrows=0).columns]
 
     def read(wanted: list[str]) -> dict[str, npt.NDArray[Any]]:
-        table = pandas.read_csv(plain, usecols=wanted, float_precision="round_trip")
+        version = tuple(int(part) for part in pandas.__version__.split(".")[:2])
+        exact = {} if version >= (3, 1) else {"float_precision": "round_trip"}  # later by itself
+        table = pandas.read_csv(plain, usecols=wanted, **exact)
         return {name: table[name].to_numpy() for name in wanted}
 
     return _columns(plain, names, label, time, there, read)
