@@ -38,26 +38,60 @@ typedef struct fc_series {
 } fc_series;
 
 typedef enum fc_field_kind {
-  FC_GASF = 0, /* Gramian angular summation field: cos(a_i + a_j) */
-  FC_GADF,     /* difference field: sin(a_i - a_j) */
-  FC_GAF_BOTH, /* both of one preparation: two images per series */
+  FC_GASF = 0,   /* Gramian angular summation field: cos(a_i + a_j) */
+  FC_GADF,       /* difference field: sin(a_i - a_j) */
+  FC_GAF_BOTH,   /* both of one preparation: two images per series */
+  FC_MTF,        /* Markov transition field: how often one value's bin follows the other's */
+  FC_RECURRENCE, /* recurrence plot: distances of stretches of the series */
   FC_FIELD_KIND_COUNT
 } fc_field_kind;
 
 /* Images that are made of one series: 1 or 2; 0 for what is no fc_field_kind. */
 int fc_field_images(int kind);
 
-/* What is made of each series.  The series is reduced to `size` means of values [start, end), or
- * taken as it is (size equal to its length) if start is NULL. */
+typedef enum fc_mtf_strategy {
+  FC_MTF_QUANTILE = 0, /* `point`: the quantiles, 0 < q < 1, that separate the bins */
+  FC_MTF_UNIFORM,      /* bins of equal width; no points */
+  FC_MTF_FIXED         /* `point`: the edges themselves, the same for all series */
+} fc_mtf_strategy;
+
+/* Pixel (i, j) is the share of steps from the bin of value i that lead to the bin of value j, or
+ * the mean of that over segments i and j.  Edges of quantiles less than 1e-8 apart are one. */
+typedef struct fc_mtf_spec {
+  int32_t bins;        /* at least 2 */
+  int32_t strategy;    /* fc_mtf_strategy */
+  const double *point; /* [bins - 1], ascending */
+} fc_mtf_spec;
+
+typedef enum fc_threshold {
+  FC_THRESHOLD_NONE = 0, /* pixels are the distances */
+  FC_THRESHOLD_VALUE,    /* pixels are whether distances are less than `threshold` */
+  FC_THRESHOLD_POINT,    /* less than this quantile (0 to 1) of the image's distances */
+  FC_THRESHOLD_DISTANCE  /* less than this share of the largest one */
+} fc_threshold;
+
+/* Pixel (i, j) follows from the distance of trajectories i and j; trajectory i are values i, i +
+ * delay, ... , `dimension` of them.  There are length - (dimension - 1) * delay. */
+typedef struct fc_recurrence_spec {
+  int64_t dimension, delay;
+  int32_t limit; /* fc_threshold */
+  double threshold;
+} fc_recurrence_spec;
+
+/* What is made of each series.  For all but recurrence plots the series is reduced to `size` means
+ * of values [start, end), or taken as it is (size equal to its length) if start is NULL. */
 typedef struct fc_field_spec {
   int32_t kind;               /* fc_field_kind */
   int32_t element;            /* of the images */
   int64_t size;               /* images have size x size pixels */
   const int64_t *start, *end; /* [size] */
-  /* The means are scaled to [low, high], or, if `scaled` is 0, must lie in [-1, 1] already. */
+  double out_low, out_high;   /* what the least and the largest possible value become */
+  /* Gramian fields: the means are scaled to [low, high], or, if `scaled` is 0, must lie in [-1, 1]
+   * already. */
   int32_t scaled;
   double low, high;
-  double out_low, out_high; /* what the least and the largest possible value become */
+  fc_mtf_spec mtf;
+  fc_recurrence_spec recurrence; /* distances themselves know no range: they ignore out_… */
 } fc_field_spec;
 
 typedef enum fc_store {
@@ -75,8 +109,9 @@ typedef struct fc_field_job {
   uint8_t *out;
   int64_t out_sample, plane; /* bytes */
   int32_t store;             /* fc_store */
-  int64_t bands;             /* set by fc_field_start: items per series */
-  _Atomic int64_t refused;   /* for fc_field_refused */
+  uint8_t *merged; /* [samples * channels], 0: set to 1 where bins were merged (FC_MTF), or NULL */
+  int64_t bands;   /* set by fc_field_start: items per series */
+  _Atomic int64_t refused; /* for fc_field_refused */
 } fc_field_job;
 
 /* Check a job whose members are set, and make it ready to run.  FC_E_ARGUMENT for anything that

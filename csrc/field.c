@@ -22,7 +22,11 @@ const fc_field_kernels *fc_field_kernels_get(void) {
 
 const fc_field_kind_entry *fc_field_kind_of(int kind) {
   static const fc_field_kind_entry *const kinds[FC_FIELD_KIND_COUNT] = {
-      [FC_GASF] = &fc_gasf_kind, [FC_GADF] = &fc_gadf_kind, [FC_GAF_BOTH] = &fc_gaf_both_kind};
+      [FC_GASF] = &fc_gasf_kind,
+      [FC_GADF] = &fc_gadf_kind,
+      [FC_GAF_BOTH] = &fc_gaf_both_kind,
+      [FC_MTF] = &fc_mtf_kind,
+      [FC_RECURRENCE] = &fc_recurrence_kind};
   return kind >= 0 && kind < FC_FIELD_KIND_COUNT ? kinds[kind] : NULL;
 }
 
@@ -62,7 +66,7 @@ static int is_sound(const fc_field_spec *spec, int64_t length) {
   if (!fc_field_kind_of(spec->kind) || !fc_field_is_image(spec->element)) return 0;
   if (length < 1 || length > most || spec->size < 1 || spec->size > length) return 0;
   if (!(spec->out_low < spec->out_high) || !isfinite(spec->out_high - spec->out_low)) return 0;
-  if (!spec->start) return spec->size == length || spec->kind > FC_GAF_BOTH;
+  if (!spec->start) return spec->size == length || spec->kind == FC_RECURRENCE;
   for (int64_t i = 0; i < spec->size; i++)
     if (spec->start[i] < 0 || spec->start[i] >= spec->end[i] || spec->end[i] > length) return 0;
   return 1;
@@ -157,11 +161,17 @@ static void stream_staged(const worker *w, const fc_field *field, int image, int
   }
 }
 
+static int streams_itself(const worker *w, const fc_field *field, const uint8_t *place) {
+  if (!field->kernels->streams || w->kind->streams == FC_STREAMS_NEVER) return 0;
+  if (w->kind->streams == FC_STREAMS_LINES)
+    return (uintptr_t)place % 64 == 0 && row_bytes(field->spec) % 64 == 0;
+  return (uintptr_t)place % fc_element_size(field->spec->element) == 0;
+}
+
 static void write_rows(const worker *w, const fc_field *field, int image, int64_t first,
                        int64_t rows, uint8_t *place) {
   const int streaming = w->job->store == FC_STORE_STREAMING && FC_CAN_STREAM;
-  const int aligned = (uintptr_t)place % fc_element_size(field->spec->element) == 0;
-  if (!streaming || (w->kind->streams && field->kernels->streams && aligned))
+  if (!streaming || streams_itself(w, field, place))
     w->kind->rows(field, image, first, rows, place, streaming);
   else
     stream_staged(w, field, image, first, rows, place);
@@ -177,9 +187,10 @@ static const uint8_t *place_of(const fc_series *series, int64_t number) {
   return series->data + from + channel * series->channel;
 }
 
-static fc_status prepare(worker *w, const fc_field *field, int64_t number) {
+static fc_status prepare(worker *w, fc_field *field, int64_t number) {
   const fc_series *series = &w->job->series;
   fc_values values;
+  field->merged = w->job->merged ? w->job->merged + number : NULL;
   const fc_status status =
       fc_field_load(series, place_of(series, number), w->values, field->kernels, &values);
   return status == FC_OK ? w->kind->prepare(field, &values) : status;
@@ -242,15 +253,17 @@ static int64_t columns_behind(const fc_field_job *job, const fc_field_kernels *k
 
 fc_status fc_field_run(fc_field_job *job) {
   const fc_field_spec *spec = job->spec;
-  const scratch parts = scratch_of(spec, job->series.length);
-  uint8_t *memory = aligned_alloc(64, fc_field_scratch(spec, job->series.length));
+  const int64_t length = job->series.length;
+  const scratch parts = scratch_of(spec, length);
+  uint8_t *memory = aligned_alloc(64, fc_field_scratch(spec, length));
   if (!memory) return FC_E_NOMEM;
   uint8_t *state = memory + parts.values;
   const fc_field_kernels *kernels = fc_field_kernels_get();
   const int64_t more = columns_behind(job, kernels);
   worker w = {.job = job,
               .kind = fc_field_kind_of(spec->kind),
-              .field = {{spec, kernels, state, more}, {spec, kernels, state + parts.state, more}},
+              .field = {{spec, length, kernels, state, more, NULL},
+                        {spec, length, kernels, state + parts.state, more, NULL}},
               .prepared = {-1, -1},
               .values = (double *)(void *)memory,
               .stage = state + 2 * parts.state};

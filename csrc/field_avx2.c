@@ -50,6 +50,10 @@ INLINE VD vd_mix(VD a, VD b, int n) {
   return _mm256_blendv_pd(b, a, _mm256_castsi256_pd(mask));
 }
 
+INLINE VD vd_below(VD a, VD b, VD yes, VD no) {
+  return _mm256_blendv_pd(no, yes, _mm256_cmp_pd(a, b, _CMP_LT_OQ));
+}
+
 INLINE VD vd_of_floats(const float *from) {
   return _mm256_cvtps_pd(_mm_loadu_ps(from));
 }

@@ -46,6 +46,10 @@ INLINE VD vd_mix(VD a, VD b, int n) {
   return _mm512_mask_blend_pd((__mmask8)((1u << n) - 1), b, a);
 }
 
+INLINE VD vd_below(VD a, VD b, VD yes, VD no) {
+  return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), no, yes);
+}
+
 INLINE VD vd_of_floats(const float *from) {
   return _mm512_cvtps_pd(_mm256_loadu_ps(from));
 }

@@ -10,6 +10,7 @@
  *   vd_of_floats            VD_N floats in memory as doubles
  *   vf_of_vd                as many vectors of double as fill one of float, rounded
  *   vf_mix, vd_mix          the first n values of one vector, the rest of another
+ *   vd_below                one vector where a < b, another elsewhere
  *   HALF_UNIT, …, VECTOR    vectors of float in an output vector of each type; its bytes
  *   STREAMS                 whether stores can pass the cache
  *   put_f64, put_f32, put_f16, put_bf16, put_u16, put_u8    (out, vectors, streaming)
@@ -104,6 +105,8 @@ OUTER(outer_f16, float, VF, vf, VF_N, HALF_UNIT, 2, put_f16, VF_COMBINE, 1)
 OUTER(outer_bf16, float, VF, vf, VF_N, HALF_UNIT, 2, put_bf16, VF_COMBINE, 1)
 OUTER(outer_u16, float, VF, vf, VF_N, HALF_UNIT, 2, put_u16, VF_COMBINE, 0)
 OUTER(outer_u8, float, VF, vf, VF_N, BYTE_UNIT, 1, put_u8, VF_COMBINE, 0)
+
+#include "field_pixels.h"
 
 /* ---- from a series to factors ---------------------------------------------------------------- */
 
@@ -238,6 +241,15 @@ const fc_field_kernels NAME = {
               [FC_BFLOAT16] = outer_bf16,
               [FC_UINT16] = outer_u16,
               [FC_UINT8] = outer_u8},
+    .pixels = {[FC_FLOAT64] = pixels_f64,
+               [FC_FLOAT32] = pixels_f32,
+               [FC_FLOAT16] = pixels_f16,
+               [FC_BFLOAT16] = pixels_bf16,
+               [FC_UINT16] = pixels_u16,
+               [FC_UINT8] = pixels_u8},
+    .distances = distances,
+    .below = below,
+    .sum_rows = sum_rows,
     .step = {[FC_FLOAT64] = VD_N,
              [FC_FLOAT32] = VF_N,
              [FC_FLOAT16] = HALF_UNIT * VF_N,

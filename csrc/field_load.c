@@ -50,6 +50,8 @@ fc_status fc_field_load(const fc_series *series, const uint8_t *at, double *room
   const int aligned = ((uintptr_t)at & (fc_element_size(series->element) - 1)) == 0;
   values->value = room;
   values->count = series->length;
+  values->series = series;
+  values->at = at;
   if (dense && aligned && series->element == FC_FLOAT64)
     values->value = (const double *)(const void *)at;
   else if (dense && aligned && series->element == FC_FLOAT32)
@@ -58,6 +60,26 @@ fc_status fc_field_load(const fc_series *series, const uint8_t *at, double *room
     gathers[series->element](at, series->step, series->length, room);
   values->extent = kernels->extent(values->value, series->length);
   return values->extent.finite ? FC_OK : FC_E_NOT_FINITE;
+}
+
+/* Beyond this, not every integer is a double. */
+#define EXACT 0x1p53
+
+int fc_field_needs_halves(const fc_values *values) {
+  const int wide = values->series->element == FC_INT64 || values->series->element == FC_UINT64;
+  return wide && (values->extent.low < -EXACT || values->extent.high > EXACT);
+}
+
+/* A multiple of 2^32 and a rest from 0 up to that. */
+void fc_field_halves(const fc_values *values, double *high, double *low) {
+  const uint8_t *at = values->at;
+  for (int64_t i = 0; i < values->count; i++, at += values->series->step) {
+    uint64_t bits;
+    memcpy(&bits, at, sizeof bits);
+    const uint64_t rest = bits & UINT32_MAX, most = bits - rest;
+    low[i] = (double)rest;
+    high[i] = values->series->element == FC_INT64 ? (double)(int64_t)most : (double)most;
+  }
 }
 
 void fc_field_means(const double *values, const int64_t *start, const int64_t *end, int64_t count,

@@ -60,6 +60,10 @@ INLINE double vd_sqrt(double value) {
   return sqrt(value);
 }
 
+INLINE double vd_below(double a, double b, double yes, double no) {
+  return a < b ? yes : no;
+}
+
 INLINE double vd_of_floats(const float *from) {
   return *from;
 }

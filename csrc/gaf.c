@@ -147,6 +147,9 @@ static void difference_rows(const fc_field *field, int image, int64_t first, int
   rows_of(field, 1, first, rows, out, streaming);
 }
 
-const fc_field_kind_entry fc_gasf_kind = {1, 1, check, scratch, prepare, summation_rows};
-const fc_field_kind_entry fc_gadf_kind = {1, 1, check, scratch, prepare, difference_rows};
-const fc_field_kind_entry fc_gaf_both_kind = {2, 1, check, scratch, prepare, rows_of};
+const fc_field_kind_entry fc_gasf_kind = {1,       FC_STREAMS_VALUES, check,
+                                          scratch, prepare,           summation_rows};
+const fc_field_kind_entry fc_gadf_kind = {1,       FC_STREAMS_VALUES, check,
+                                          scratch, prepare,           difference_rows};
+const fc_field_kind_entry fc_gaf_both_kind = {2,       FC_STREAMS_VALUES, check,
+                                              scratch, prepare,           rows_of};
