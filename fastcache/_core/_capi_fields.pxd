@@ -36,6 +36,30 @@ cdef extern from "fastcache_fields.h" nogil:
         FC_GASF
         FC_GADF
         FC_GAF_BOTH
+        FC_MTF
+        FC_RECURRENCE
+
+    ctypedef enum fc_mtf_strategy:
+        FC_MTF_QUANTILE
+        FC_MTF_UNIFORM
+        FC_MTF_FIXED
+
+    ctypedef struct fc_mtf_spec:
+        int32_t bins
+        int32_t strategy
+        const double *point
+
+    ctypedef enum fc_threshold:
+        FC_THRESHOLD_NONE
+        FC_THRESHOLD_VALUE
+        FC_THRESHOLD_POINT
+        FC_THRESHOLD_DISTANCE
+
+    ctypedef struct fc_recurrence_spec:
+        int64_t dimension
+        int64_t delay
+        int32_t limit
+        double threshold
 
     ctypedef struct fc_field_spec:
         int32_t kind
@@ -43,11 +67,13 @@ cdef extern from "fastcache_fields.h" nogil:
         int64_t size
         const int64_t *start
         const int64_t *end
+        double out_low
+        double out_high
         int32_t scaled
         double low
         double high
-        double out_low
-        double out_high
+        fc_mtf_spec mtf
+        fc_recurrence_spec recurrence
 
     ctypedef enum fc_store:
         FC_STORE_AUTO
@@ -62,6 +88,7 @@ cdef extern from "fastcache_fields.h" nogil:
         int64_t out_sample
         int64_t plane
         int32_t store
+        uint8_t *merged
 
     fc_status fc_field_start(fc_field_job *job) noexcept
     fc_status fc_field_run(fc_field_job *job) noexcept

@@ -3,35 +3,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-GASF: Final[int]
-GADF: Final[int]
-GAF_BOTH: Final[int]
+from fastcache._core.field_specs import FieldSpec
+
 OK: Final[int]
 NOT_FINITE: Final[int]
 OUT_OF_RANGE: Final[int]
 AUTO: Final[int]
 CACHED: Final[int]
 STREAMING: Final[int]
-ELEMENTS: Final[dict[str, int]]
-
-class FieldSpec:
-    def __init__(
-        self,
-        kind: int,
-        element: str,
-        size: int,
-        *,
-        start: npt.NDArray[np.int64] | None = None,
-        end: npt.NDArray[np.int64] | None = None,
-        sample_range: tuple[float, float] | None = None,
-        out_low: float,
-        out_high: float,
-    ) -> None: ...
-    @property
-    def images(self) -> int: ...
-    @property
-    def size(self) -> int: ...
-    def scratch(self, length: int) -> int: ...
 
 class FieldJob:
     @staticmethod
@@ -63,5 +42,7 @@ class FieldJob:
     @property
     def store(self) -> int: ...
     def run(self) -> None: ...
+    @property
+    def merged(self) -> list[int]: ...
     @property
     def refused(self) -> tuple[int, int, int] | None: ...

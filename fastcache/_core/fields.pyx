@@ -1,4 +1,4 @@
-"""Fields of time series: what is to be made, and the job that threads run."""
+"""Fields of time series: the job that threads run."""
 
 cimport cython
 from cpython.buffer cimport (
@@ -6,86 +6,20 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memset
 
 from fastcache._core cimport _capi, _capi_fields
 from fastcache._core._status cimport raise_for_status
+from fastcache._core.field_specs cimport FieldSpec
 
+from fastcache._core.field_specs import ELEMENTS, MTF
 from fastcache.errors import ArgumentError
 
-GASF = <int> _capi_fields.FC_GASF
-GADF = <int> _capi_fields.FC_GADF
-GAF_BOTH = <int> _capi_fields.FC_GAF_BOTH
 OK = <int> _capi.FC_OK
 NOT_FINITE = <int> _capi.FC_E_NOT_FINITE
 OUT_OF_RANGE = <int> _capi.FC_E_RANGE
 AUTO = <int> _capi_fields.FC_STORE_AUTO
 CACHED = <int> _capi_fields.FC_STORE_CACHED
 STREAMING = <int> _capi_fields.FC_STORE_STREAMING
-
-# By the names that NumPy and torch have for them.
-ELEMENTS = {
-    "float64": <int> _capi_fields.FC_FLOAT64,
-    "float32": <int> _capi_fields.FC_FLOAT32,
-    "float16": <int> _capi_fields.FC_FLOAT16,
-    "bfloat16": <int> _capi_fields.FC_BFLOAT16,
-    "bool": <int> _capi_fields.FC_UINT8,
-    "uint8": <int> _capi_fields.FC_UINT8,
-    "uint16": <int> _capi_fields.FC_UINT16,
-    "uint32": <int> _capi_fields.FC_UINT32,
-    "uint64": <int> _capi_fields.FC_UINT64,
-    "int8": <int> _capi_fields.FC_INT8,
-    "int16": <int> _capi_fields.FC_INT16,
-    "int32": <int> _capi_fields.FC_INT32,
-    "int64": <int> _capi_fields.FC_INT64,
-}
-
-
-@cython.final
-cdef class FieldSpec:
-    """What is made of each series; parameters are `fc_field_spec`'s.
-
-    Attributes
-    ----------
-    images : int
-        Images per series.
-    size : int
-        Their rows and columns.
-    """
-
-    cdef _capi_fields.fc_field_spec value
-    cdef object keep
-
-    def __init__(self, int kind, str element, int64_t size, *, start=None, end=None,
-                 sample_range=None, double out_low, double out_high):
-        memset(&self.value, 0, sizeof(self.value))
-        self.value.kind = kind
-        self.value.element = ELEMENTS[element]
-        self.value.size = size
-        self.value.out_low = out_low
-        self.value.out_high = out_high
-        if sample_range is not None:
-            self.value.scaled = 1
-            self.value.low, self.value.high = sample_range
-        cdef const int64_t[::1] starts, ends
-        if start is not None:
-            starts, ends = start, end
-            if starts.shape[0] != size or ends.shape[0] != size:
-                raise ArgumentError(f"{starts.shape[0]} segments for {size} columns")
-            self.keep = (starts, ends)
-            self.value.start, self.value.end = &starts[0], &ends[0]
-
-    @property
-    def images(self):
-        return _capi_fields.fc_field_images(self.value.kind)
-
-    @property
-    def size(self):
-        return self.value.size
-
-    def scratch(self, int64_t length):
-        """Return the bytes that a thread holds while it makes fields of series of this length."""
-        return _capi_fields.fc_field_scratch(&self.value, length)
 
 
 @cython.final
@@ -109,6 +43,7 @@ cdef class FieldJob:
     cdef Py_buffer source
     cdef Py_buffer target
     cdef object keep
+    cdef uint8_t[::1] notes
 
     def __init__(self):
         raise ArgumentError("a FieldJob comes from of_array or of_rows")
@@ -132,6 +67,9 @@ cdef class FieldJob:
         self._set(spec, element, out, planes, first_plane, store)
         if self.source.itemsize != <Py_ssize_t> _capi_fields.fc_element_size(to.element):
             raise ArgumentError(f"values of {self.source.itemsize} bytes are no {element}")
+        if spec.value.kind == MTF and to.samples > 0:
+            self.notes = bytearray(to.samples * to.channels)
+            self.job.merged = &self.notes[0]
         return self._started()
 
     @staticmethod
@@ -210,6 +148,20 @@ cdef class FieldJob:
         if status == _capi.FC_E_NOMEM:
             raise MemoryError(f"no memory for the scratch of a thread, "
                               f"{_capi_fields.fc_field_scratch(self.job.spec, self.job.series.length)} bytes")
+
+    @property
+    def merged(self):
+        """Samples, in order, of which some series has fewer bins since quantiles are equal."""
+        cdef int64_t channels = self.job.series.channels, last = -1
+        cdef Py_ssize_t i
+        found = []
+        if self.job.merged == NULL:
+            return found
+        for i in range(self.notes.shape[0]):
+            if self.notes[i] and i // channels != last:
+                last = i // channels
+                found.append(last)
+        return found
 
     @property
     def refused(self):
