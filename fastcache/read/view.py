@@ -162,7 +162,8 @@ class ArenaView(FolderFace, Dataset[Any]):
         An array of shape (N, H, W, C), (N, ...) or (N,) per column of one shape, and a
         :class:`~fastcache.memory.arena.RaggedColumn` for others. Rows are in the order of the
         fill; they include samples that failed, and know nothing of assigned ``samples``:
-        :attr:`rows` says which row a sample is.
+        :attr:`rows` says which row a sample is. Of windows it is what they are windows of: the
+        series, (C, T) or (n, C, T), and the labels of their steps.
         """
         return self._reader.arrays
 
