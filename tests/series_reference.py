@@ -4,6 +4,7 @@ Every function follows the definition, in float64 and one series at a time.  ``e
 same in long double, from both ends of the range, for judging the tolerances themselves.
 """
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable
@@ -29,7 +30,7 @@ def segments(length: int, size: int, overlapping: bool = False) -> list[tuple[in
     """Return start and end of each of ``size`` windows over ``length`` values."""
     if not overlapping:
         edges = np.linspace(0, length, size + 1).astype(np.int64)
-        return [(int(start), int(end)) for start, end in zip(edges[:-1], edges[1:])]
+        return [(int(start), int(end)) for start, end in itertools.pairwise(edges)]
     width = math.ceil(length / size)
     back = np.linspace(0, size * width - length, size).astype(np.int64)
     return [(i * width - int(back[i]), (i + 1) * width - int(back[i])) for i in range(size)]
@@ -147,11 +148,10 @@ def markov(x: np.ndarray, size: int, n_bins: int, strategy: str, overlapping: bo
     edges = edges_of(x, n_bins, strategy)
     bins = [int(np.sum(edges < value)) for value in x]
     counts = np.zeros((n_bins, n_bins))
-    for now, then in zip(bins[:-1], bins[1:]):
+    for now, then in itertools.pairwise(bins):
         counts[now, then] += 1
-    for row in counts:
-        row /= max(row.sum(), 1)
-    whole = counts[np.ix_(bins, bins)]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    whole = shares[np.ix_(bins, bins)]
     if size == len(x):
         return whole
     field = np.empty((size, size))
@@ -180,7 +180,8 @@ def recurrence(x, dimension=1, time_delay=1, threshold=None, percentage=10) -> n
     for i in range(count):
         for j in range(count):
             steps = paths[i] - paths[j]
-            distances[i, j] = np.sqrt(np.cumsum(steps * steps)[-1]) if dimension > 1 else abs(*steps)
+            square = np.cumsum(steps * steps)[-1]
+            distances[i, j] = np.sqrt(square) if dimension > 1 else abs(steps[0])
     if threshold is None:
         return distances
     if threshold == "point":
