@@ -212,6 +212,8 @@ def arranged(X, planes: Callable[[np.ndarray], list[np.ndarray]]) -> np.ndarray:
 def levels(values, dtype: str, out_range=None, bounds=(-1.0, 1.0)) -> np.ndarray:
     """Return ``values`` within ``bounds`` mapped to ``out_range``, before they are rounded."""
     low, high = limits(dtype, out_range, bounds)
+    if (low, high) == bounds:
+        return np.clip(values, low, high)
     share = (values - bounds[0]) / (bounds[1] - bounds[0])
     return np.clip(low + share * (high - low), low, high)
 

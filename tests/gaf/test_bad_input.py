@@ -377,8 +377,8 @@ def test_parameters_of_gramian_fields(builtin, text, wrong):
             RecurrencePlot,
             ValueError,
             (
-                "If 'dimension' is an integer, it must be greater than or equal to 1 and lower than "
-                "or equal to n_timestamps (got 8)."
+                "If 'dimension' is an integer, it must be greater than or equal to 1 and lower "
+                "than or equal to n_timestamps (got 8)."
             ),
             {"dimension": 8},
         ),
@@ -386,8 +386,8 @@ def test_parameters_of_gramian_fields(builtin, text, wrong):
             RecurrencePlot,
             ValueError,
             (
-                "If 'time_delay' is a float, it must be greater than 0 and lower than or equal to 1 "
-                "(got 2.0)."
+                "If 'time_delay' is a float, it must be greater than 0 and lower than or equal "
+                "to 1 (got 2.0)."
             ),
             {"time_delay": 2.0},
         ),
