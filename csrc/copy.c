@@ -49,7 +49,7 @@ static void stream_run(uint8_t *target, const uint8_t *source, size_t length, co
   memcpy(target + lines * LINE, source + lines * LINE, length % LINE);
 }
 
-static void finish_streaming(void) {
+void fc_stream_end(void) {
   _mm_sfence();
 }
 
@@ -61,30 +61,16 @@ static void stream_run(uint8_t *target, const uint8_t *source, size_t length, co
   memcpy(target, source, length);
 }
 
-static void finish_streaming(void) {}
+void fc_stream_end(void) {}
 #endif
 
-/* Items [first, end) that one thread copies; empty when none is left. */
-typedef struct stretch {
-  int64_t first, end;
-} stretch;
-
-/* Items per visit to the shared counter: enough to make the visit cheap beside the copying, few
- * enough that the threads finish together. */
-static int64_t grain_of(const fc_copy_job *job) {
-  const int64_t visit_bytes = 65536, most = 64;
-  int64_t by_size = job->length ? most : visit_bytes / FC_MAX(job->row, 1);
-  int64_t by_count = job->cursor.count / 64;
-  return FC_MAX(FC_MIN(FC_MIN(by_size, by_count), most), 1);
+void fc_stream_bytes(uint8_t *target, const uint8_t *source, size_t length) {
+  stream_run(target, source, length, source, 0);
 }
 
-static stretch take(fc_cursor *cursor, int64_t grain) {
-  stretch none = {0, 0};
-  if (atomic_load_explicit(&cursor->cancel, memory_order_relaxed)) return none;
-  int64_t first = atomic_fetch_add_explicit(&cursor->next, grain, memory_order_relaxed);
-  if (first >= cursor->count) return none;
-  stretch items = {first, FC_MIN(first + grain, cursor->count)};
-  return items;
+static int64_t grain_of(const fc_copy_job *job) {
+  const int64_t most = 64;
+  return FC_MIN(fc_cursor_grain(&job->cursor, job->length ? 1 : job->row, 65536), most);
 }
 
 static int64_t length_of(const fc_copy_job *job, int64_t item) {
@@ -108,10 +94,10 @@ static void copy_item(const fc_copy_job *job, int64_t item, int64_t next) {
 void fc_copy_run(fc_copy_job *job) {
   fc_cursor *cursor = &job->cursor;
   const int64_t grain = grain_of(job);
-  stretch items = take(cursor, grain);
+  fc_stretch items = fc_cursor_take_stretch(cursor, grain);
   while (items.first < items.end) {
     /* Taken before these are copied, so that the start of it can be fetched meanwhile. */
-    const stretch after = take(cursor, grain);
+    const fc_stretch after = fc_cursor_take_stretch(cursor, grain);
     int64_t bytes = 0;
     for (int64_t item = items.first; item < items.end; item++) {
       int64_t next = item + 1 < items.end ? item + 1 : after.first < after.end ? after.first : -1;
@@ -124,5 +110,5 @@ void fc_copy_run(fc_copy_job *job) {
     items = after;
   }
   /* Streamed bytes are visible to others from here on. */
-  if (job->streaming) finish_streaming();
+  if (job->streaming) fc_stream_end();
 }

@@ -1,4 +1,4 @@
-/* fastcache.h: the whole public face of the C core.
+/* fastcache.h: the public face of the C core; fastcache_fields.h is its part for time series.
  *
  * C11 over libc, POSIX threads' atomics and the codec libraries; it knows nothing of Python, torch
  * or CUDA.  Rules that hold for every function here:
@@ -42,6 +42,8 @@ typedef enum fc_status {
   FC_E_BYTES,       /* more bytes than the limit: the file's, or of compressed text inside it */
   FC_E_TIME,        /* decoding took longer than the limit */
   FC_E_CHANGED,     /* the header no longer says what the probe read */
+  FC_E_NOT_FINITE,  /* a series holds NaN or infinity */
+  FC_E_RANGE,       /* a series that is not to be scaled leaves [-1, 1] */
   FC_STATUS_COUNT
 } fc_status;
 

@@ -8,8 +8,14 @@
 #define FC_MAX(a, b) ((a) > (b) ? (a) : (b))
 
 /* ---- cpu.c: one value for the process ------------------------------------------------------ */
-typedef enum fc_cpu { FC_CPU_SCALAR = 0, FC_CPU_AVX2, FC_CPU_NEON } fc_cpu;
+typedef enum fc_cpu { FC_CPU_SCALAR = 0, FC_CPU_AVX2, FC_CPU_AVX512, FC_CPU_NEON } fc_cpu;
 fc_cpu fc_cpu_get(void);
+/* What has AVX-512 runs the code for AVX2 as well, where there is no wider one. */
+static inline int fc_cpu_runs_avx2(void) {
+  return fc_cpu_get() == FC_CPU_AVX2 || fc_cpu_get() == FC_CPU_AVX512;
+}
+/* Bytes that one thread can write and find in a cache again, by the sizes that the system tells. */
+size_t fc_cpu_cache_bytes(void);
 
 /* ---- resample_sink.c: the row sink ------------------------------------------------------------
  * A codec pushes source rows in order, top to bottom; finished output rows appear in the slot.
@@ -125,12 +131,44 @@ fc_status fc_jpeg_decode(fc_jpeg *jpeg, const fc_request *request, int *detail);
 void fc_jpeg_use_own_entropy(fc_jpeg *jpeg, int own);
 int fc_jpeg_used_own_entropy(const fc_jpeg *jpeg);
 
+/* ---- copy.c ---------------------------------------------------------------------------------- */
+/* Copy past the cache, where the processor can; fc_stream_end makes all of it visible to others. */
+#ifdef __x86_64__
+#define FC_CAN_STREAM 1
+#else
+#define FC_CAN_STREAM 0
+#endif
+void fc_stream_bytes(uint8_t *target, const uint8_t *source, size_t length);
+void fc_stream_end(void);
+
 /* ---- cursor ---------------------------------------------------------------------------------- */
 /* The next item, or -1 when none is left or the job is cancelled. */
 static inline int64_t fc_cursor_take(fc_cursor *cursor) {
   if (atomic_load_explicit(&cursor->cancel, memory_order_relaxed)) return -1;
   int64_t item = atomic_fetch_add_explicit(&cursor->next, 1, memory_order_relaxed);
   return item < cursor->count ? item : -1;
+}
+
+/* Items [first, end), for work of which several fit one visit to the shared counter; empty when
+ * none is left. */
+typedef struct fc_stretch {
+  int64_t first, end;
+} fc_stretch;
+
+static inline fc_stretch fc_cursor_take_stretch(fc_cursor *cursor, int64_t grain) {
+  const fc_stretch none = {0, 0};
+  if (atomic_load_explicit(&cursor->cancel, memory_order_relaxed)) return none;
+  int64_t first = atomic_fetch_add_explicit(&cursor->next, grain, memory_order_relaxed);
+  if (first >= cursor->count) return none;
+  fc_stretch items = {first, FC_MIN(first + grain, cursor->count)};
+  return items;
+}
+
+/* Items per visit, of `bytes` each: enough to make the visit cheap beside `visit_bytes` of work,
+ * few enough that the threads finish together. */
+static inline int64_t fc_cursor_grain(const fc_cursor *cursor, int64_t bytes, int64_t visit_bytes) {
+  const int64_t by_size = visit_bytes / FC_MAX(bytes, 1), by_count = cursor->count / 64;
+  return FC_MAX(FC_MIN(by_size, by_count), 1);
 }
 
 #endif

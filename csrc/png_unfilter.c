@@ -83,7 +83,7 @@ size_t fc_png_unfilter(uint8_t *rows, size_t count, size_t bytes, size_t pixel_b
   size_t known = 0;
   while (known < count && rows[known * stride] < FC_PNG_FILTERS) known++;
 #ifdef __x86_64__
-  if (fc_cpu_get() == FC_CPU_AVX2) {
+  if (fc_cpu_runs_avx2()) {
     fc_png_unfilter_avx2(rows, known, bytes, pixel_bytes, first);
     return known;
   }

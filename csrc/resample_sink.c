@@ -50,7 +50,7 @@ struct fc_sink {
 
 static const fc_kernels *kernels_here(void) {
 #ifdef __x86_64__
-  if (fc_cpu_get() == FC_CPU_AVX2) return &fc_kernels_avx2;
+  if (fc_cpu_runs_avx2()) return &fc_kernels_avx2;
 #endif
   return &fc_kernels_scalar;
 }

@@ -23,6 +23,8 @@ static const char *const status_text[FC_STATUS_COUNT] = {
     [FC_E_BYTES] = "more bytes than the limit allows",
     [FC_E_TIME] = "decoding took longer than the limit allows",
     [FC_E_CHANGED] = "the file changed after it was probed",
+    [FC_E_NOT_FINITE] = "a series holds NaN or infinity",
+    [FC_E_RANGE] = "a series leaves [-1, 1], and is not to be scaled",
 };
 
 static const char *const format_name[FC_FORMAT_COUNT] = {

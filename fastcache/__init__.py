@@ -16,6 +16,7 @@ from fastcache import errors, schema, sources, transforms
 if TYPE_CHECKING:
     from fastcache.fill.codec_table import Codec, CodecTable, codecs
     from fastcache.fill.limits import Limits
+    from fastcache.gaf import GramianAngularField, gramian_angular_field
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
 
@@ -25,20 +26,24 @@ _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
     "Codec": "fastcache.fill.codec_table",
     "CodecTable": "fastcache.fill.codec_table",
+    "GramianAngularField": "fastcache.gaf",
     "Limits": "fastcache.fill.limits",
     "codecs": "fastcache.fill.codec_table",
     "collate": "fastcache.read.collate",
+    "gramian_angular_field": "fastcache.gaf",
 }
 
 __all__ = [
     "ArenaDataset",
     "Codec",
     "CodecTable",
+    "GramianAngularField",
     "Limits",
     "__version__",
     "codecs",
     "collate",
     "errors",
+    "gramian_angular_field",
     "schema",
     "sources",
     "transforms",

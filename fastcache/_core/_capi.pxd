@@ -1,4 +1,4 @@
-"""csrc/fastcache.h as Cython sees it: the only `cdef extern` of the package.
+"""csrc/fastcache.h as Cython sees it; with _capi_fields.pxd the only `cdef extern` of the package.
 
 Contracts stand in the header. Atomic members are declared as plain integers: Cython writes
 ordinary reads and assignments, which C11 makes atomic on the real type. Their addresses must not
@@ -26,6 +26,8 @@ cdef extern from "fastcache.h" nogil:
         FC_E_BYTES
         FC_E_TIME
         FC_E_CHANGED
+        FC_E_NOT_FINITE
+        FC_E_RANGE
         FC_STATUS_COUNT
 
     const char *fc_status_text(int status) noexcept

@@ -1,0 +1,84 @@
+"""Whatever scikit-learn's users call X as an array that the C core can read."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache._core.fields import ELEMENTS
+from fastcache.errors import ArgumentError, ArgumentTypeError
+
+Array = npt.NDArray[Any]
+
+
+def as_series(x: Any) -> Array:
+    """Return series as an array of shape (n, t) or (n, channels, t), copied only if it must be.
+
+    Parameters
+    ----------
+    x : array-like
+        Real numbers, on two or three axes. Any strides and any byte order.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        With the words of scikit-learn's ``check_array`` where that has any.
+    """
+    if hasattr(x, "toarray") and hasattr(x, "tocsr"):
+        raise ArgumentTypeError(
+            "Sparse data was passed, but dense data is required. Use '.toarray()' to convert to a "
+            "dense numpy array."
+        )
+    array = _as_array(x)
+    if array.ndim < 2:
+        raise ArgumentError(
+            f"Expected 2D array, got {array.ndim}D array instead. Reshape your data with "
+            "array.reshape(1, -1) if it is a single series; several channels make (n, channels, t)."
+        )
+    if array.ndim > 3:
+        raise ArgumentError(
+            f"Found array with dim {array.ndim}: series have the shape (n, t) or (n, channels, t)"
+        )
+    if len(array) == 0:
+        raise ArgumentError(
+            f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required."
+        )
+    if array.size == 0:
+        raise ArgumentError(
+            f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
+        )
+    return array
+
+
+def _as_array(x: Any) -> Array:
+    try:
+        array = np.asarray(x)
+    except ValueError as error:  # nested lists whose lengths differ
+        raise ArgumentError(f"X is no array of numbers: {error}") from error
+    kind = array.dtype.kind
+    if kind == "c":
+        raise ArgumentError("Complex data not supported: give real series")
+    if kind in "OSU" or array.dtype.itemsize > 8:
+        array = _as_floats(array)
+    if array.dtype.newbyteorder("=").name not in ELEMENTS:
+        raise ArgumentError(f"X has dtype {array.dtype}; give numbers")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _as_floats(array: Array) -> Array:
+    """Return numbers that are kept as objects, as text or in more than 8 bytes as float64."""
+    try:
+        return array.astype(np.float64)
+    except TypeError as error:
+        if "complex" in str(error):
+            raise ArgumentError("Complex data not supported: give real series") from error
+        raise ArgumentTypeError(f"X holds what is no number: {error}") from error
+    except ValueError as error:
+        raise ArgumentError(f"X holds what is no number: {error}") from error
+
+
+def why_not_finite(row: Array) -> str:
+    """Return what is wrong with a series that is not finite, in scikit-learn's words."""
+    if np.isnan(row).any():
+        return "Input X contains NaN."
+    return f"Input X contains infinity or a value too large for {row.dtype!r}."
