@@ -90,7 +90,10 @@ class SeriesTransform(ABC):
                 "an ArenaDataset, or through SeriesImages, bfloat16 makes torch tensors"
             )
         shape = image_shape(plan, series, self.flatten)
-        images = np.empty(shape, plan.dtype) if out is None else check_out(out, shape, plan.dtype)
+        if out is None:
+            images = np.empty(shape, plan.dtype)
+        else:
+            images = check_out(out, shape, plan.dtype, series)
         expand(plan, series, images, threads)
         return framed(self, X, images)
 
