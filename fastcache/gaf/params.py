@@ -29,7 +29,8 @@ def dtype_name(dtype: Any) -> str:
     name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:
         try:
-            name = np.dtype(dtype).newbyteorder("=").name
+            given = np.dtype(dtype)
+            name = given.name if given.isnative else ""
         except TypeError:
             name = ""
     if name not in DTYPES:
@@ -59,10 +60,11 @@ def output_range(out_range: Any, dtype: str, low: float) -> tuple[float, float]:
     )
     if out_range is None:
         return (least, largest) if integer else (low, 1.0)
-    if not isinstance(out_range, tuple) or len(out_range) != 2:
-        raise ArgumentTypeError(
-            f"'out_range' must be None or a tuple (low, high), not {out_range!r}"
-        )
+    wrong = f"'out_range' must be None or a tuple (low, high), not {out_range!r}"
+    if not isinstance(out_range, tuple):
+        raise ArgumentTypeError(wrong)
+    if len(out_range) != 2:
+        raise ArgumentError(wrong)
     try:
         first, last = (float(bound) for bound in out_range)
     except (TypeError, ValueError) as error:

@@ -68,7 +68,8 @@ def _as_array(x: Any) -> Array:
 def _as_floats(array: Array) -> Array:
     """Return numbers that are kept as objects, as text or in more than 8 bytes as float64."""
     try:
-        return array.astype(np.float64)
+        with np.errstate(over="ignore"):  # what is too large for float64 is refused as infinite
+            return array.astype(np.float64)
     except TypeError as error:
         if "complex" in str(error):
             raise ArgumentError("Complex data not supported: give real series") from error
