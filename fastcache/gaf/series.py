@@ -78,6 +78,12 @@ def _as_floats(array: Array) -> Array:
         raise ArgumentError(f"X holds what is no number: {error}") from error
 
 
+def check_finite(series: Array) -> None:
+    """Raise ArgumentError for NaN and infinity: what `transform` finds while it works."""
+    if series.dtype.kind == "f" and not np.isfinite(series).all():
+        raise ArgumentError(why_not_finite(series))
+
+
 def why_not_finite(row: Array) -> str:
     """Return what is wrong with a series that is not finite, in scikit-learn's words."""
     if np.isnan(row).any():
