@@ -7,7 +7,7 @@ from PIL import Image as Pillow
 
 from fastcache.errors import ArgumentError
 from fastcache.read.columns import ArrayReader, Pixels, Reader
-from fastcache.schema import Array, Field, Image, Mask, Ragged, Structure, rebuild
+from fastcache.schema import Array, Field, Image, Mask, Ragged, Structure, Windows, rebuild
 
 Step: TypeAlias = Callable[[Any], Any]
 Transform: TypeAlias = Step | list[Step] | tuple[Step, ...] | None
@@ -61,7 +61,7 @@ class Roles(NamedTuple):
     ----------
     image : str or None
         The column that ``transform`` gets: the only image, or the one called "image" or "input".
-        In samples without images the arrays take their place.
+        In samples without images a window of series takes its place, or else the arrays do.
     target : Structure or None
         The part of the sample that ``target_transform`` gets: on the top level the only part
         beside the image, or the one called "label" or "target".
@@ -74,6 +74,7 @@ class Roles(NamedTuple):
 def find_roles(structure: Structure, fields: Mapping[str, Field]) -> Roles:
     """Return the roles of a structure's parts."""
     images = [name for name, field in fields.items() if isinstance(field, Image)]
+    images = images or [name for name, field in fields.items() if isinstance(field, Windows)]
     images = images or [n for n, field in fields.items() if isinstance(field, Array | Ragged)]
     if len(images) > 1:
         images = [name for name in images if name.rpartition(".")[2] in _IMAGE_NAMES]
