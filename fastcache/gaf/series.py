@@ -74,8 +74,8 @@ def _as_floats(array: Array) -> Array:
         if "complex" in str(error):
             raise ArgumentError("Complex data not supported: give real series") from error
         raise ArgumentTypeError(f"X holds what is no number: {error}") from error
-    except ValueError as error:
-        raise ArgumentError(f"X holds what is no number: {error}") from error
+    except (ValueError, OverflowError) as error:
+        raise ArgumentError(f"X holds what is no number for float64: {error}") from error
 
 
 def check_finite(series: Array) -> None:

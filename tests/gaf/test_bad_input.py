@@ -117,6 +117,7 @@ def test_large_integers():
         (X.astype(np.longdouble) * np.longdouble(2) ** 2000, "(?i)inf|large"),
         (X + 1j, "(?i)complex"),
         ((X + 1j).astype(object), "(?i)complex"),
+        (np.array([[10**400, 1]], dtype=object), "float64"),
         ([[1, 2], [3]], "length|shape|ragged|inhomogeneous|number"),
     ],
     ids=lambda value: str(getattr(value, "shape", ""))[:20],
@@ -255,7 +256,11 @@ PARAMETERS = [
     (ValueError, "out_range", {"out_range": (0, 1e5), "dtype": "float16"}),
     (ValueError, "out_range", {"out_range": (0, 1e39), "dtype": "float32"}),
     ((TypeError, ValueError), "out_range", {"out_range": 5}),
-    ((TypeError, ValueError), "out_range", {"out_range": ("a", "b")}),
+    (TypeError, "out_range", {"out_range": ("a", "b")}),
+    (TypeError, "out_range", {"out_range": ("0", "1")}),
+    (TypeError, "out_range", {"out_range": (0, 1j)}),
+    (ValueError, "out_range", {"out_range": (0, 10**400)}),
+    (ValueError, "dtype", {"dtype": None}),
 ]
 
 
@@ -314,6 +319,9 @@ GRAMIAN = [
         "If 'sample_range' is a tuple, its length must be equal to 2.",
         {"sample_range": (-1, 0, 1)},
     ),
+    (TypeError, "'sample_range' must hold two numbers", {"sample_range": ("a", "b")}),
+    (TypeError, "'sample_range' must hold two numbers", {"sample_range": (None, 1)}),
+    (TypeError, "'sample_range' must hold two numbers", {"sample_range": (np.zeros(2), 1)}),
     (ValueError, RANGE, {"sample_range": (-2, 2)}),
     (ValueError, RANGE, {"sample_range": (0.5, 0.5)}),
     (ValueError, RANGE, {"sample_range": (1, -1)}),
