@@ -51,7 +51,7 @@ def image_shape(plan: Plan, series: Array, flatten: bool) -> tuple[int, ...]:
     return shape
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: str) -> Array:
+def check_out(out: Any, shape: tuple[int, ...], dtype: str, series: Array) -> Array:
     """Return the user's output array; raise if images cannot be written into it as they are."""
     if not isinstance(out, np.ndarray):
         raise ArgumentTypeError(f"out must be a NumPy array, not {type(out).__name__}")
@@ -64,8 +64,16 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: str) -> Array:
             "out is not C-contiguous: give numpy.empty(shape, dtype), or a part of "
             "one along its first axis"
         )
+    if not out.flags.aligned:
+        raise ArgumentError(
+            f"out is not aligned: it must begin at a multiple of {out.itemsize} bytes"
+        )
     if not out.flags.writeable:
         raise ArgumentError("out is read-only: give an array that can be written to")
+    if np.may_share_memory(out, series):
+        raise ArgumentError(
+            "out and X share memory: images would overwrite series that are still to be read"
+        )
     return out
 
 
