@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from fastcache.fill.build import fill_arena
 from fastcache.fill.options import FillOptions
@@ -56,6 +55,8 @@ def label(steps: Array, how: str) -> Any:
 
 def statistic(channel: Array, name: str) -> float:
     """Return one statistic of one channel, as the libraries define it that users would ask."""
+    from scipy import stats  # where there is no torch, there may be no scipy
+
     values = channel.astype(np.float64)
     if name.startswith("q"):
         return float(np.quantile(values, float(name[1:])))

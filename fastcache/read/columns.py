@@ -5,6 +5,7 @@ many rows as the value that a batch holds. Both are copies; nothing that leaves 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from fastcache._core.batch import CopyJob
+from fastcache._core.threads import Work
 from fastcache.errors import ArgumentError
 from fastcache.memory.arena import DenseColumn, RaggedColumn
 from fastcache.read.buffers import STREAM_FROM, new_bytes
@@ -23,15 +25,27 @@ Pixels: TypeAlias = npt.NDArray[Any]
 
 
 class Gathered(NamedTuple):
-    """A column of a batch. Its tensors are complete once the job, if there is one, has run."""
+    """A column of a batch. Its tensors are complete once the job, if there is one, has run.
+
+    `finish`, if there is one, is called after that, and raises what the job found wrong.
+    """
 
     values: Any
-    job: CopyJob | None = None
+    job: Work | None = None
     size: int = 0
+    finish: Callable[[], None] | None = None
 
 
 class Reader(ABC):
-    """How one column is read."""
+    """How one column is read.
+
+    Attributes
+    ----------
+    stacks : bool
+        Whether items are tensors of one shape, and batches one tensor of them.
+    """
+
+    stacks = False
 
     @abstractmethod
     def item(self, row: int) -> Any:
@@ -78,6 +92,8 @@ class ArrayReader(Reader):
 
 class DenseReader(ArrayReader):
     """Rows of one shape: batches are one tensor, (B, C, H, W) in channels_last order for images."""
+
+    stacks = True
 
     def __init__(self, column: DenseColumn, field: Field) -> None:
         super().__init__(column.rows, field)

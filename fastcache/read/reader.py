@@ -130,4 +130,7 @@ def gather(readers: Mapping[str, Reader], rows: Mapping[str, Rows], threads: int
     jobs = [column.job for column in gathered.values() if column.job is not None and column.size]
     if jobs:
         buffers.run(jobs, sum(column.size for column in gathered.values()), threads)
+    for column in gathered.values():
+        if column.finish is not None:
+            column.finish()
     return {name: column.values for name, column in gathered.items()}

@@ -35,7 +35,8 @@ class StatisticsReader(Reader):
         step = max(1, _CHUNK // self._windows.row_size)
         for k in range(0, len(rows), step):
             values = self._windows.arrays(rows[k : k + step]).astype(np.float64)
-            made[k : k + step] = statistics(values, self._names)
+            with np.errstate(over="ignore"):  # what float32 cannot hold is infinite there
+                made[k : k + step] = statistics(values, self._names)
         return made
 
 
@@ -64,12 +65,14 @@ def _moment(values: Values, order: int) -> Values:
     """Return a central moment over a power of the standard deviation; 0 where nothing varies."""
     mean = values.mean(axis=-1, keepdims=True)
     centred = values - mean
-    square = (centred * centred).mean(axis=-1)
+    # Divided by the largest, no power of them vanishes or overflows.
+    largest = np.abs(centred).max(axis=-1, keepdims=True)
+    centred /= np.where(largest > 0, largest, 1.0)
+    std = np.sqrt((centred * centred).mean(axis=-1))
     # What is left of a constant after rounding; scipy.stats draws the line there as well.
-    constant = square <= (np.finfo(np.float64).eps * mean[..., 0]) ** 2
+    constant = std * largest[..., 0] <= np.finfo(np.float64).eps * np.abs(mean[..., 0])
     power = (centred**order).mean(axis=-1)
-    scale = np.where(constant, 1.0, square) ** (order / 2)
-    made: Values = np.where(constant, 0.0, power / scale)
+    made: Values = np.where(constant, 0.0, power / np.where(constant, 1.0, std) ** order)
     return made
 
 

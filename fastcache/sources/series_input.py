@@ -56,7 +56,7 @@ class SeriesData:
     def lengths(self) -> Ints:
         """Steps of each series."""
         if self.is_block:
-            return np.full(len(self), self.parts[0].shape[-1], np.int64)
+            return np.broadcast_to(np.int64(self.parts[0].shape[-1]), (len(self),))  # no memory
         return np.array([part.shape[-1] for part in self.parts], np.int64)
 
     @property

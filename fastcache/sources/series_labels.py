@@ -82,12 +82,17 @@ def read_labels(labels: Any, data: SeriesData) -> SeriesLabels:
             f"there are {len(data)} series but {len(labels)} labels: give one label for each "
             "series, or for each series as many as it has steps"
         )
-    if all(_is_plain(label) for label in labels):
+    if _is_flat(labels) or all(_is_plain(label) for label in labels):
         column, classes = label_column(labels, len(data))
         rows = column.rows
         assert isinstance(rows, np.ndarray)
         return SeriesLabels((rows,), False, classes)
     return _per_step(labels, data)
+
+
+def _is_flat(labels: Any) -> bool:
+    """Whether this is an array of numbers or names on one axis, which needs no closer look."""
+    return is_array(labels) and labels.ndim == 1 and (is_tensor(labels) or labels.dtype != object)
 
 
 def _is_plain(label: Any) -> bool:

@@ -71,6 +71,8 @@ def read_time(time: Any, data: SeriesData) -> SeriesTime:
 
 def _times(time: Any) -> npt.NDArray[Any]:
     array = np.asarray(time) if is_array(time) or isinstance(time, list | tuple) else None
+    if array is not None and array.dtype.kind == "O" and all(map(_is_plain_date, array.flat)):
+        array = array.astype("datetime64[us]")
     if array is not None and array.dtype.kind == "U":
         try:
             array = array.astype("datetime64")
@@ -82,6 +84,10 @@ def _times(time: Any) -> npt.NDArray[Any]:
     if not (array[1:] >= array[:-1]).all() or (array[-1:] != array[-1:]).any():
         raise ArgumentError("time is not sorted, or has gaps (NaN, NaT): sort the steps by time")
     return array
+
+
+def _is_plain_date(value: object) -> bool:
+    return isinstance(value, dt.date) and getattr(value, "tzinfo", None) is None
 
 
 def split_steps(at: Any, gap: Any, data: SeriesData, time: SeriesTime | None) -> tuple[Ints, Ints]:
