@@ -16,7 +16,13 @@ from fastcache import errors, schema, sources, transforms
 if TYPE_CHECKING:
     from fastcache.fill.codec_table import Codec, CodecTable, codecs
     from fastcache.fill.limits import Limits
-    from fastcache.gaf import GramianAngularField, gramian_angular_field
+    from fastcache.gaf import (
+        FieldStack,
+        GramianAngularField,
+        MarkovTransitionField,
+        RecurrencePlot,
+        gramian_angular_field,
+    )
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
     from fastcache.read.series_images import SeriesImages
@@ -28,8 +34,11 @@ _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
     "Codec": "fastcache.fill.codec_table",
     "CodecTable": "fastcache.fill.codec_table",
+    "FieldStack": "fastcache.gaf",
     "GramianAngularField": "fastcache.gaf",
     "Limits": "fastcache.fill.limits",
+    "MarkovTransitionField": "fastcache.gaf",
+    "RecurrencePlot": "fastcache.gaf",
     "SeriesImages": "fastcache.read.series_images",
     "codecs": "fastcache.fill.codec_table",
     "collate": "fastcache.read.collate",
@@ -41,8 +50,11 @@ __all__ = [
     "ArenaDataset",
     "Codec",
     "CodecTable",
+    "FieldStack",
     "GramianAngularField",
     "Limits",
+    "MarkovTransitionField",
+    "RecurrencePlot",
     "SeriesImages",
     "__version__",
     "codecs",

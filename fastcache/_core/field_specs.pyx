@@ -69,7 +69,8 @@ cdef class FieldSpec:
         if trajectory is not None:
             of.dimension, of.delay, of.limit, of.threshold = trajectory
         if bins is not None:
-            self._set_bins(*bins)
+            number, strategy, points = bins
+            self._set_bins(number, strategy, points)
         cdef const int64_t[::1] starts, ends
         if start is not None:
             starts, ends = start, end

@@ -10,5 +10,15 @@ scikit-learn's conventions. Neither torch nor scikit-learn is needed.
 
 from fastcache.gaf.estimator import SeriesTransform
 from fastcache.gaf.gramian import GramianAngularField, gramian_angular_field
+from fastcache.gaf.markov import MarkovTransitionField
+from fastcache.gaf.recurrence import RecurrencePlot
+from fastcache.gaf.stack import FieldStack
 
-__all__ = ["GramianAngularField", "SeriesTransform", "gramian_angular_field"]
+__all__ = [
+    "FieldStack",
+    "GramianAngularField",
+    "MarkovTransitionField",
+    "RecurrencePlot",
+    "SeriesTransform",
+    "gramian_angular_field",
+]

@@ -1,5 +1,6 @@
 """From series and a plan to images: shapes, the output, and threads that fill it."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from fastcache._core import fields as core
 from fastcache._core import threads as pool
+from fastcache._core.field_specs import FieldSpec
 from fastcache.errors import ArgumentError, ArgumentTypeError
 from fastcache.gaf.series import why_not_finite
 
@@ -31,7 +33,7 @@ class Plan:
 
     size: int
     dtype: str
-    specs: tuple[core.FieldSpec, ...]
+    specs: tuple[FieldSpec, ...]
 
     @property
     def planes(self) -> int:
@@ -94,6 +96,11 @@ def expand(plan: Plan, series: Array, out: Array, threads: int) -> None:
     ArgumentError
         A series holds NaN or infinity, or leaves [-1, 1] though it is not to be scaled; `out` is
         then unspecified.
+
+    Warns
+    -----
+    UserWarning
+        Quantiles of a series are equal, and its Markov transition field has fewer bins.
     """
     cube = series if series.ndim == 3 else series[:, None, :]
     channels = cube.shape[1]
@@ -110,6 +117,20 @@ def expand(plan: Plan, series: Array, out: Array, threads: int) -> None:
     for job in jobs:
         if job.refused is not None:
             raise refusal(job.refused, cube)
+    for job in jobs:
+        _warn_of_merged(job.merged)
+
+
+def _warn_of_merged(samples: list[int]) -> None:
+    """Warn in pyts's words, where `transform` was called."""
+    if samples:
+        warnings.warn(
+            "Some quantiles are equal. The number of bins will be smaller for sample "
+            f"{np.array(samples)}. Consider decreasing the number of bins or removing these "
+            "samples.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def refusal(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from fastcache._core import fields as core
+from fastcache._core import field_specs as core
 from fastcache.errors import ArgumentError, ArgumentTypeError
 from fastcache.gaf.estimator import SeriesTransform
 from fastcache.gaf.expand import Plan

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcache._core.fields import ELEMENTS
+from fastcache._core.field_specs import ELEMENTS
 from fastcache.errors import ArgumentError, ArgumentTypeError
 
 Array = npt.NDArray[Any]
