@@ -73,8 +73,6 @@ typedef struct fc_trajectories {
   int64_t dimension, delay;
 } fc_trajectories;
 
-#define FC_FIELD_PIVOTS 7
-
 typedef struct fc_field_kernels {
   fc_extent (*extent)(const double *values, int64_t count); /* of at least one */
   void (*doubles_of_floats)(const float *values, int64_t count, double *doubles);
@@ -88,8 +86,9 @@ typedef struct fc_field_kernels {
    * their squares.  `out` is padded. */
   void (*distances)(const fc_trajectories *of, int64_t from, int64_t first, int64_t end,
                     double *out);
-  /* Add to count[k] how many values are less than pivot[k].  The values are padded with NaN. */
-  void (*below)(const double *values, int64_t count, const double *pivot, int64_t *less);
+  /* How many edges, of which there are few, are less than value * times. */
+  void (*bins)(const double *values, int64_t count, double times, const double *edge, int32_t edges,
+               int32_t *bin);
   /* Sums of the rows of a table that `which` names; a row has `columns` values, padded, in
    * `stride`. */
   void (*sum_rows)(const double *table, int64_t stride, const int32_t *which, int64_t count,
@@ -167,6 +166,21 @@ void fc_field_means(const double *values, const int64_t *start, const int64_t *e
 
 /* Sort; returns where the sorted values are: `values` or `room`, each of `count`. */
 double *fc_field_sort(double *values, double *room, int64_t count);
+
+/* Values in groups, which are in order among themselves: a group is sorted when one of its values
+ * is asked for, which takes less time than sorting all when few are. */
+typedef struct fc_order {
+  double *grouped, *room; /* [count] */
+  int32_t *group;         /* [count] of each value */
+  int32_t *first;         /* [count + 2] where each group begins */
+  int64_t here;           /* the group that was asked for last */
+} fc_order;
+/* Values multiplied by `times`, which are from `low` to `high` then. */
+void fc_field_group(fc_order *order, const double *values, int64_t count, double times, double low,
+                    double high);
+/* The value of this rank, from 0 on; ranks never decrease from call to call. */
+double fc_field_ranked(fc_order *order, int64_t rank);
+
 /* NumPy's linear interpolation: where quantile q of `count` values lies, and the value there. */
 typedef struct fc_quantile {
   int64_t rank, next; /* of the sorted values around it */

@@ -248,7 +248,7 @@ const fc_field_kernels NAME = {
                [FC_UINT16] = pixels_u16,
                [FC_UINT8] = pixels_u8},
     .distances = distances,
-    .below = below,
+    .bins = bins,
     .sum_rows = sum_rows,
     .step = {[FC_FLOAT64] = VD_N,
              [FC_FLOAT32] = VF_N,

@@ -1,18 +1,21 @@
 /* field_order.c: sorted values and quantiles, as NumPy interpolates them. */
 #include <math.h>
+#include <string.h>
 
 #include "field.h"
 
-static void order(double *a, double *b) {
+#define SHORT 8
+
+static void put_in_order(double *a, double *b) {
   const double x = *a, y = *b;
   *a = y < x ? y : x;
   *b = y < x ? x : y;
 }
 
 static void sort_four(double *v) {
-  order(v, v + 1), order(v + 2, v + 3);
-  order(v, v + 2), order(v + 1, v + 3);
-  order(v + 1, v + 2);
+  put_in_order(v, v + 1), put_in_order(v + 2, v + 3);
+  put_in_order(v, v + 2), put_in_order(v + 1, v + 3);
+  put_in_order(v + 1, v + 2);
 }
 
 static void sort_by_insertion(double *v, int64_t count) {
@@ -58,6 +61,10 @@ static void merge_equal(const double *a, int64_t length, double *out) {
 
 double *fc_field_sort(double *values, double *room, int64_t count) {
   int64_t run = 4, i = 0;
+  if (count <= SHORT) {
+    sort_by_insertion(values, count);
+    return values;
+  }
   for (; i + run <= count; i += run) sort_four(values + i);
   sort_by_insertion(values + i, count - i);
   for (; run < count; run *= 2) {
@@ -69,6 +76,36 @@ double *fc_field_sort(double *values, double *room, int64_t count) {
     values = sorted;
   }
   return values;
+}
+
+void fc_field_group(fc_order *order, const double *values, int64_t count, double times, double low,
+                    double high) {
+  const double scale = (double)count / (high - low), last = (double)(count - 1);
+  /* Where the range is next to nothing, all are one group. */
+  const double by = isfinite(scale) ? scale : 0;
+  memset(order->first, 0, ((size_t)count + 2) * sizeof *order->first);
+  for (int64_t i = 0; i < count; i++) {
+    const double at = (values[i] * times - low) * by;
+    order->group[i] = (int32_t)(at < last ? at : last);
+  }
+  for (int64_t i = 0; i < count; i++) order->first[order->group[i] + 2]++;
+  for (int64_t k = 2; k <= count; k++) order->first[k] += order->first[k - 1];
+  for (int64_t i = 0; i < count; i++)
+    order->grouped[order->first[order->group[i] + 1]++] = values[i] * times;
+  order->here = -1;
+}
+
+double fc_field_ranked(fc_order *order, int64_t rank) {
+  int64_t here = FC_MAX(order->here, 0);
+  while (order->first[here + 1] <= rank) here++;
+  const int64_t first = order->first[here], count = order->first[here + 1] - first;
+  if (here != order->here) {
+    double *sorted = fc_field_sort(order->grouped + first, order->room, count);
+    if (sorted == order->room)
+      memcpy(order->grouped + first, sorted, (size_t)count * sizeof *sorted);
+  }
+  order->here = here;
+  return order->grouped[rank];
 }
 
 fc_quantile fc_field_quantile(double q, int64_t count) {

@@ -1,5 +1,5 @@
-/* field_pixels.h: from doubles to pixels, distances of trajectories and counts of them; the second
- * part of the template in field_kernels.h, which includes it. */
+/* field_pixels.h: from doubles to pixels, distances of trajectories, bins; the second part of
+ * the template in field_kernels.h, which includes it. */
 
 /* ---- rows of pixels -------------------------------------------------------------------------- */
 
@@ -119,26 +119,26 @@ TARGET static void distances(const fc_trajectories *of, int64_t from, int64_t fi
     distances_of(of, from, first, end, out, 0, 1);
 }
 
-TARGET static void below(const double *values, int64_t count, const double *pivot, int64_t *less) {
-  VD sum[FC_FIELD_PIVOTS], limit[FC_FIELD_PIVOTS];
-  const VD one = vd_set(1), none = vd_set(0);
-  for (int k = 0; k < FC_FIELD_PIVOTS; k++) {
-    sum[k] = none;
-    limit[k] = vd_set(pivot[k]);
-  }
-  for (int64_t i = 0; i < count; i += VD_N) {
-    const VD value = vd_loadu(values + i);
-    for (int k = 0; k < FC_FIELD_PIVOTS; k++)
-      sum[k] = vd_add(sum[k], vd_below(value, limit[k], one, none));
-  }
-  for (int k = 0; k < FC_FIELD_PIVOTS; k++) {
+/* ---- bins, sums of rows ---------------------------------------------------------------------- */
+
+TARGET static void bins(const double *values, int64_t count, double times, const double *edge,
+                        int32_t edges, int32_t *bin) {
+  const VD one = vd_set(1), none = vd_set(0), by = vd_set(times);
+  int64_t i = 0;
+  for (; i + VD_N <= count; i += VD_N) {
+    const VD value = vd_mul(vd_loadu(values + i), by);
+    VD sum = none;
     double lanes[VD_N];
-    vd_store(lanes, sum[k]);
-    for (int lane = 0; lane < VD_N; lane++) less[k] += (int64_t)lanes[lane];
+    for (int32_t k = 0; k < edges; k++)
+      sum = vd_add(sum, vd_below(vd_set(edge[k]), value, one, none));
+    vd_store(lanes, sum);
+    for (int lane = 0; lane < VD_N; lane++) bin[i + lane] = (int32_t)lanes[lane];
+  }
+  for (; i < count; i++) {
+    bin[i] = 0;
+    for (int32_t k = 0; k < edges; k++) bin[i] += edge[k] < values[i] * times;
   }
 }
-
-/* ---- sums of rows ---------------------------------------------------------------------------- */
 
 TARGET static void sum_rows(const double *table, int64_t stride, const int32_t *which,
                             int64_t count, int64_t columns, double *sums) {

@@ -16,24 +16,33 @@
 
 /* Most bytes for the different rows of a series. */
 #define TABLE (1 << 20)
+/* Rows that are made at once. */
+#define TOGETHER 4
 /* Edges of quantiles that are no further apart are one edge. */
 #define SAME 1e-8
+/* Edges that a value is compared with one by one. */
+#define FEW 24
 /* Differences of values beyond this may overflow. */
 #define HUGE_VALUES 0x1p900
 
 /* Where the parts of the state lie, in bytes. */
 typedef struct parts {
-  size_t edges, sorted, bin, label, first, next, weight, line, table, end;
+  size_t edges, grouped, group, groups, bin, label, first, next, weight, count, per, line, table,
+      end;
   int64_t most;   /* rows that a table would have at most */
   int64_t stride; /* bytes of a table's row; 0: there is no table */
 } parts;
 
 typedef struct state {
-  int32_t *bins; /* [1] how many occur */
-  double *edges, *sorted, *weight, *line;
-  int32_t *bin;   /* [length] of each value, numbered in the order of appearance */
-  int32_t *label; /* [bins] those numbers */
-  int32_t *first; /* [bins that occur + 1] where a bin's steps begin in... */
+  int32_t *bins; /* [1] how many there are, or occur, if there are more than values */
+  fc_order order;
+  double *edges, *weight, *line;
+  int32_t *count; /* [2 * bins] steps to each bin, in turn in one of two places: steps to the same
+                     would wait for one another */
+  double *per;    /* [size] 1 / values of a segment */
+  int32_t *bin;   /* [length] of each value */
+  int32_t *label; /* [bins] their numbers, where there are more bins than values */
+  int32_t *first; /* [bins + 2] where a bin's steps begin in... */
   int32_t *next;  /* [length] the bins that they lead to */
   uint8_t *table;
   int64_t stride;
@@ -51,14 +60,18 @@ static parts parts_of(const fc_field_spec *spec, int64_t length) {
   const size_t row = spec->start ? line : pixels;
   if ((double)row * (double)p.most <= TABLE) p.stride = (int64_t)row;
   const int quantile = spec->mtf.strategy == FC_MTF_QUANTILE;
-  p.sorted = p.edges + fc_field_lines(bins * sizeof(double));
-  p.bin = p.sorted + (quantile ? 2 * fc_field_lines(n * sizeof(double)) : 0);
+  p.grouped = p.edges + fc_field_lines(bins * sizeof(double));
+  p.group = p.grouped + (quantile ? 2 * fc_field_lines(n * sizeof(double)) : 0);
+  p.groups = p.group + (quantile ? fc_field_lines(n * sizeof(int32_t)) : 0);
+  p.bin = p.groups + (quantile ? fc_field_lines((n + 2) * sizeof(int32_t)) : 0);
   p.label = p.bin + fc_field_lines(n * sizeof(int32_t));
-  p.first = p.label + fc_field_lines(bins * sizeof(int32_t));
+  p.first = p.label + (bins > n ? fc_field_lines(bins * sizeof(int32_t)) : 0);
   p.next = p.first + fc_field_lines(((size_t)p.most + 2) * sizeof(int32_t));
   p.weight = p.next + fc_field_lines(n * sizeof(int32_t));
-  p.line = p.weight + fc_field_lines((size_t)p.most * sizeof(double));
-  p.table = p.line + 2 * line;
+  p.count = p.weight + fc_field_lines(TOGETHER * (size_t)p.most * sizeof(double));
+  p.per = p.count + fc_field_lines(2 * (size_t)p.most * sizeof(int32_t));
+  p.line = p.per + line;
+  p.table = p.line + TOGETHER * line;
   p.end = p.table + (size_t)p.stride * (size_t)p.most;
   return p;
 }
@@ -67,7 +80,12 @@ static state state_of(const fc_field *field, const parts *p) {
   uint8_t *at = field->state;
   state s = {.bins = (int32_t *)(void *)at,
              .edges = (double *)(void *)(at + p->edges),
-             .sorted = (double *)(void *)(at + p->sorted),
+             .order = {.grouped = (double *)(void *)(at + p->grouped),
+                       .room = (double *)(void *)(at + (p->grouped + p->group) / 2),
+                       .group = (int32_t *)(void *)(at + p->group),
+                       .first = (int32_t *)(void *)(at + p->groups)},
+             .count = (int32_t *)(void *)(at + p->count),
+             .per = (double *)(void *)(at + p->per),
              .weight = (double *)(void *)(at + p->weight),
              .line = (double *)(void *)(at + p->line),
              .bin = (int32_t *)(void *)(at + p->bin),
@@ -113,23 +131,26 @@ static int32_t set_edges(const fc_field *field, const fc_values *values, const s
                          double times) {
   const fc_mtf_spec *mtf = &field->spec->mtf;
   const int32_t count = mtf->bins - 1;
-  const int64_t n = values->count;
+  const double low = values->extent.low * times, high = values->extent.high * times;
   if (mtf->strategy == FC_MTF_FIXED) {
     for (int32_t k = 0; k < count; k++) s->edges[k] = mtf->point[k] * times;
     return count;
   }
   if (mtf->strategy == FC_MTF_UNIFORM) {
-    const double low = values->extent.low * times, high = values->extent.high * times;
     const double step = (high - low) / mtf->bins;
     for (int32_t k = 0; k < count; k++) s->edges[k] = low + (k + 1) * step;
     return count;
   }
-  double *room = s->sorted + fc_field_lines((size_t)n * sizeof(double)) / sizeof(double);
-  for (int64_t i = 0; i < n; i++) s->sorted[i] = values->value[i] * times;
-  const double *sorted = fc_field_sort(s->sorted, room, n);
+  fc_order order = s->order;
+  fc_field_group(&order, values->value, values->count, times, low, high);
+  fc_quantile last = {-1, -1, 0};
+  double lower = 0, upper = 0;
   for (int32_t k = 0; k < count; k++) {
-    const fc_quantile q = fc_field_quantile(mtf->point[k], n);
-    s->edges[k] = fc_field_between(sorted[q.rank], sorted[q.next], q.share);
+    const fc_quantile q = fc_field_quantile(mtf->point[k], values->count);
+    if (q.rank != last.rank) lower = q.rank == last.next ? upper : fc_field_ranked(&order, q.rank);
+    if (q.next != last.next) upper = fc_field_ranked(&order, q.next);
+    s->edges[k] = fc_field_between(lower, upper, q.share);
+    last = q;
   }
   const int32_t kept = distinct(s->edges, count, SAME * times);
   if (kept < count && field->merged)
@@ -148,13 +169,19 @@ static int32_t bin_of(double value, const double *edges, int32_t count) {
   return (int32_t)(at - edges) + (*at < value);
 }
 
-/* Bins that occur, numbered; returns how many. */
-static int32_t number_bins(const fc_values *values, const state *s, int32_t bins, int32_t edges,
-                           double times) {
+/* The bin of each value; returns how many bins there are. */
+static int32_t set_bins(const fc_field *field, const fc_values *values, const state *s,
+                        int32_t bins, int32_t edges, double times) {
+  if (edges <= FEW)
+    field->kernels->bins(values->value, values->count, times, s->edges, edges, s->bin);
+  else
+    for (int64_t i = 0; i < values->count; i++)
+      s->bin[i] = bin_of(values->value[i] * times, s->edges, edges);
+  if (bins <= values->count) return bins;
   int32_t count = 0;
   for (int32_t k = 0; k < bins; k++) s->label[k] = -1;
   for (int64_t i = 0; i < values->count; i++) {
-    int32_t *label = &s->label[bin_of(values->value[i] * times, s->edges, edges)];
+    int32_t *label = &s->label[s->bin[i]];
     if (*label < 0) *label = count++;
     s->bin[i] = *label;
   }
@@ -171,21 +198,33 @@ static void group_steps(const state *s, int64_t length, int32_t bins) {
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-/* The row of all values in bin q: of one pixel per value, or of means over segments. */
-static void make_line(const fc_field_spec *spec, const state *s, int32_t bins, int32_t q,
-                      double *line) {
+/* The shares of the steps out of bin q that lead into each bin, as column r of the weights. */
+static void set_weights(const state *s, int32_t bins, int32_t q, int r) {
   const int32_t from = s->first[q], to = s->first[q + 1];
-  for (int32_t k = 0; k < bins; k++) s->weight[k] = 0;
-  for (int32_t k = from; k < to; k++) s->weight[s->next[k]] += 1;
-  for (int32_t k = 0; k < bins && to > from; k++) s->weight[k] /= to - from;
-  if (!spec->start) {
-    for (int64_t j = 0; j < spec->size; j++) line[j] = s->weight[s->bin[j]];
-    return;
-  }
-  for (int64_t j = 0; j < spec->size; j++) {
-    double sum = 0;
-    for (int64_t k = spec->start[j]; k < spec->end[j]; k++) sum += s->weight[s->bin[k]];
-    line[j] = sum / (double)(spec->end[j] - spec->start[j]);
+  memset(s->count, 0, 2 * (size_t)bins * sizeof *s->count);
+  for (int32_t k = from; k < to; k++) s->count[2 * s->next[k] + k % 2]++;
+  for (int32_t k = 0; k < bins; k++)
+    s->weight[TOGETHER * k + r] =
+        (double)(s->count[2 * k] + s->count[2 * k + 1]) / FC_MAX(to - from, 1);
+}
+
+/* The rows of the values in bins q, q + 1, ... , at most TOGETHER: of one pixel per value, or of
+ * means over segments. */
+static void make_lines(const fc_field_spec *spec, const state *s, int32_t q, int32_t rows,
+                       double *line) {
+  const int64_t stride = padded_line(spec), size = spec->size;
+  const int32_t bins = *s->bins, *bin = s->bin;
+  for (int r = 0; r < TOGETHER; r++) set_weights(s, bins, FC_MIN(q + r, q + rows - 1), r);
+  for (int64_t j = 0; j < size; j++) {
+    double sum[TOGETHER] = {0};
+    if (spec->start) {
+      for (int64_t k = spec->start[j]; k < spec->end[j]; k++)
+        for (int r = 0; r < TOGETHER; r++) sum[r] += s->weight[TOGETHER * bin[k] + r];
+      for (int r = 0; r < TOGETHER; r++) sum[r] *= s->per[j];
+    } else {
+      for (int r = 0; r < TOGETHER; r++) sum[r] = s->weight[TOGETHER * bin[j] + r];
+    }
+    for (int r = 0; r < rows; r++) line[r * stride + j] = sum[r];
   }
 }
 
@@ -210,12 +249,16 @@ static fc_status prepare(const fc_field *field, const fc_values *values) {
   const double largest = FC_MAX(fabs(values->extent.low), fabs(values->extent.high));
   const double times = largest > HUGE_VALUES ? 0x1p-200 : 1;
   const int32_t edges = set_edges(field, values, &s, times);
-  const int32_t bins = *s.bins = number_bins(values, &s, spec->mtf.bins, edges, times);
+  const int32_t bins = *s.bins = set_bins(field, values, &s, spec->mtf.bins, edges, times);
   group_steps(&s, values->count, bins);
-  for (int32_t q = 0; q < bins && s.stride; q++) {
-    uint8_t *row = s.table + q * s.stride;
-    make_line(spec, &s, bins, q, spec->start ? (double *)(void *)row : s.line);
-    if (!spec->start) put_line(field, s.line, 1, row, 0);
+  for (int64_t j = 0; j < spec->size && spec->start; j++)
+    s.per[j] = 1 / (double)(spec->end[j] - spec->start[j]);
+  for (int32_t q = 0; q < bins && s.stride; q += TOGETHER) {
+    uint8_t *table = s.table + q * s.stride;
+    const int32_t count = FC_MIN(bins - q, TOGETHER);
+    make_lines(spec, &s, q, count, spec->start ? (double *)(void *)table : s.line);
+    for (int32_t r = 0; r < count && !spec->start; r++)
+      put_line(field, s.line + r * padded_line(spec), 1, table + r * s.stride, 0);
   }
   return FC_OK;
 }
@@ -233,7 +276,7 @@ static void put_sums(const fc_field *field, const state *s, int64_t j, uint8_t *
   } else {
     for (int64_t k = 0; k < spec->size; k++) s->line[k] = 0;
     for (int64_t r = 0; r < count; r++) {
-      make_line(spec, s, *s->bins, which[r], s->line + stride);
+      make_lines(spec, s, which[r], 1, s->line + stride);
       for (int64_t k = 0; k < spec->size; k++) s->line[k] += s->line[stride + k];
     }
   }
@@ -251,7 +294,7 @@ static void rows(const fc_field *field, int image, int64_t first, int64_t count,
     if (spec->start) {
       put_sums(field, &s, j, out, streaming);
     } else if (!s.stride) {
-      make_line(spec, &s, *s.bins, s.bin[j], s.line);
+      make_lines(spec, &s, s.bin[j], 1, s.line);
       put_line(field, s.line, 1, out, streaming);
     } else if (streaming) {
       fc_stream_bytes(out, s.table + s.bin[j] * s.stride, row);

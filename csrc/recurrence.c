@@ -12,34 +12,47 @@
 
 #include "field.h"
 
-/* Distances that a selection sorts instead of counting once more. */
-#define FEW 1024
+/* A threshold at a percentile: pairs whose distances are kept while it is looked for; distances
+ * that are sorted instead of counted once more; buckets that they are counted in. */
+#define KEPT (1 << 15)
+#define FEW 512
+#define BUCKETS 1024
+#define NEAR_HALVES 16
 /* Squares within these can be float as well. */
 #define FLOAT_LOW 0x1p-80
 #define FLOAT_HIGH 0x1p120
 
 /* Where the parts of the state lie, in bytes. */
 typedef struct parts {
-  size_t high, low, line, few, end;
+  size_t high, low, line, few, buckets, end;
 } parts;
 
 typedef struct state {
   fc_pixels *pixels; /* what becomes of a row */
   fc_trajectories *of;
-  double *high, *low, *line; /* the series, twice; a row */
-  double *few;               /* [2 * FEW] */
+  int64_t *kept;             /* [1] distances of pairs in `line` */
+  double *high, *low, *line; /* the series, twice; a row, or all pairs */
+  double *few;               /* [2 * (FEW + 1)] */
+  int64_t *buckets;          /* [BUCKETS + 2] */
 } state;
 
-#define HEAD 192 /* bytes, for both structures in front */
-_Static_assert(sizeof(fc_pixels) + sizeof(fc_trajectories) <= HEAD,
+#define HEAD 192 /* bytes, for the structures in front */
+_Static_assert(sizeof(fc_pixels) + sizeof(fc_trajectories) + sizeof(int64_t) <= HEAD,
                "the state's head is too short");
+
+static int64_t pairs_of(int64_t size) {
+  return size * (size - 1) / 2;
+}
 
 static parts parts_of(const fc_field_spec *spec, int64_t length) {
   const size_t series = fc_field_padded(length) * sizeof(double);
-  const int sorts = spec->recurrence.limit == FC_THRESHOLD_POINT;
   parts p = {.high = HEAD, .low = HEAD + series, .line = HEAD + 2 * series};
-  p.few = p.line + fc_field_padded(spec->size) * sizeof(double);
-  p.end = p.few + (sorts ? 2 * FEW * sizeof(double) : 0);
+  const int selects = spec->recurrence.limit == FC_THRESHOLD_POINT;
+  const int64_t pairs = pairs_of(spec->size);
+  const int64_t line = selects && pairs <= KEPT ? FC_MAX(pairs, spec->size) : spec->size;
+  p.few = p.line + fc_field_padded(line) * sizeof(double);
+  p.buckets = p.few + (selects ? 2 * (FEW + 1) * sizeof(double) : 0);
+  p.end = p.buckets + (selects ? (BUCKETS + 2) * sizeof(int64_t) : 0);
   return p;
 }
 
@@ -48,10 +61,12 @@ static state state_of(const fc_field *field) {
   uint8_t *at = field->state;
   state s = {.pixels = (fc_pixels *)(void *)at,
              .of = (fc_trajectories *)(void *)(at + sizeof(fc_pixels)),
+             .kept = (int64_t *)(void *)(at + HEAD - sizeof(int64_t)),
              .high = (double *)(void *)(at + p.high),
              .low = (double *)(void *)(at + p.low),
              .line = (double *)(void *)(at + p.line),
-             .few = (double *)(void *)(at + p.few)};
+             .few = (double *)(void *)(at + p.few),
+             .buckets = (int64_t *)(void *)(at + p.buckets)};
   return s;
 }
 
@@ -92,87 +107,137 @@ static double of_bits(uint64_t bits) {
   return value;
 }
 
-/* Distances (or squares) of trajectory i to those behind it, and NaN behind these; how many. */
-static int64_t behind(const fc_field *field, const state *s, int64_t i) {
+/* The distances (or squares) of all pairs, in stretches: all at once where they are kept, else
+ * those of one trajectory to the ones behind it. */
+static const double *stretch(const fc_field *field, const state *s, int64_t number,
+                             int64_t *count) {
   const int64_t size = field->spec->size;
-  field->kernels->distances(s->of, i, i + 1, size, s->line);
-  for (int k = 0; k < 8; k++) s->line[size - i - 1 + k] = NAN;
-  return size - i - 1;
+  if (*s->kept > 0) {
+    *count = *s->kept;
+    return s->line;
+  }
+  *count = size - number - 1;
+  field->kernels->distances(s->of, number, number + 1, size, s->line);
+  return s->line;
+}
+
+static int64_t stretches(const fc_field *field, const state *s) {
+  return *s->kept > 0 ? 1 : field->spec->size - 1;
+}
+
+static void keep_pairs(const fc_field *field, const state *s) {
+  const int64_t size = field->spec->size;
+  *s->kept = 0;
+  if (pairs_of(size) > KEPT) return;
+  for (int64_t i = 0; i + 1 < size; i++) {
+    field->kernels->distances(s->of, i, i + 1, size, s->line + *s->kept);
+    *s->kept += size - i - 1;
+  }
 }
 
 static double largest(const fc_field *field, const state *s) {
   double most = 0;
-  for (int64_t i = 0; i + 1 < field->spec->size; i++) {
-    const fc_extent extent = field->kernels->extent(s->line, behind(field, s, i));
+  for (int64_t k = 0; k < stretches(field, s); k++) {
+    int64_t count;
+    const double *values = stretch(field, s, k, &count);
+    const fc_extent extent = field->kernels->extent(values, count);
     most = FC_MAX(most, extent.finite ? extent.high : INFINITY);
   }
   return most;
 }
 
-/* Sort the distances whose bits are from `low` up to below `high`, less than FEW; the one of this
- * rank. */
-static double among_few(const fc_field *field, const state *s, uint64_t low, uint64_t high,
-                        int64_t rank) {
+/* A search for the distance of some rank: it is one of those whose bits are from `low` up to below
+ * `high`; `under` of all are less, `upto` less than high.  Distances are not negative, so their
+ * bits have their order. */
+typedef struct search {
+  int64_t rank, under, upto;
+  uint64_t low, high;
+} search;
+
+/* Count the distances in BUCKETS of equal range, from `base` (not below low) up to high, and go on
+ * with the one that holds the rank. */
+static void narrow(const fc_field *field, const state *s, search *of, uint64_t base) {
+  int shift = 0;
+  while ((of->high - 1 - base) >> shift >= BUCKETS) shift++;
+  int64_t *in = s->buckets; /* less than base; the buckets; the rest */
+  memset(in, 0, (BUCKETS + 2) * sizeof *in);
+  for (int64_t k = 0; k < stretches(field, s); k++) {
+    int64_t count;
+    const double *values = stretch(field, s, k, &count);
+    for (int64_t i = 0; i < count; i++) {
+      const uint64_t bits = bits_of(values[i]);
+      const uint64_t bucket = bits < base ? 0 : ((bits - base) >> shift) + 1;
+      in[bits < of->high ? bucket : BUCKETS + 1]++;
+    }
+  }
+  int64_t upto = in[0];
+  if (upto > of->rank) {
+    of->high = base;
+    of->upto = upto;
+    return;
+  }
+  uint64_t bucket = 0;
+  while (upto + in[bucket + 1] <= of->rank) upto += in[++bucket];
+  of->under = upto;
+  of->upto = upto + in[bucket + 1];
+  of->low = base + (bucket << shift);
+  of->high = FC_MIN(of->high, base + ((bucket + 1) << shift));
+}
+
+/* Sort the distances whose bits are from `low` up to below `high`, at most FEW. */
+static const double *among_few(const fc_field *field, const state *s, uint64_t low, uint64_t high) {
   int64_t found = 0;
-  for (int64_t i = 0; i + 1 < field->spec->size; i++) {
-    const int64_t count = behind(field, s, i);
-    for (int64_t k = 0; k < count; k++) {
-      const uint64_t bits = bits_of(s->line[k]);
-      s->few[found] = s->line[k];
+  for (int64_t k = 0; k < stretches(field, s); k++) {
+    int64_t count;
+    const double *values = stretch(field, s, k, &count);
+    for (int64_t i = 0; i < count; i++) {
+      const uint64_t bits = bits_of(values[i]);
+      s->few[found] = values[i];
       found += bits >= low && bits < high;
     }
   }
-  return fc_field_sort(s->few, s->few + FEW, found)[rank];
+  return fc_field_sort(s->few, s->few + FEW + 1, found);
 }
 
-/* The distance of this rank, from 0 on, among those of all pairs.  They are not kept anywhere: each
- * pass counts them below a few pivots.  Distances are not negative, so the order is that of their
- * bits; the rank lies in [low, high). */
-static double ranked(const fc_field *field, const state *s, int64_t rank, double most) {
-  uint64_t low = 0, high = bits_of(most) + 1;
-  int64_t under = 0, upto = field->spec->size * (field->spec->size - 1) / 2;
-  /* At first by halves of the largest, since all exponents down to 0 would be too many. */
-  uint64_t step = FC_MIN((high - low) / (FC_FIELD_PIVOTS + 1), (uint64_t)1 << 52);
-  while (high - low > 1 && upto - under >= FEW) {
-    double pivot[FC_FIELD_PIVOTS];
-    int64_t less[FC_FIELD_PIVOTS] = {0};
-    step = FC_MAX(step, 1);
-    for (uint64_t k = 0; k < FC_FIELD_PIVOTS; k++) {
-      const uint64_t down = (FC_FIELD_PIVOTS - k) * step;
-      pivot[k] = of_bits(high - low > down ? high - down : low);
-    }
-    for (int64_t i = 0; i + 1 < field->spec->size; i++)
-      field->kernels->below(s->line, behind(field, s, i), pivot, less);
-    for (int k = 0; k < FC_FIELD_PIVOTS; k++) {
-      if (less[k] > rank) {
-        high = bits_of(pivot[k]);
-        upto = less[k];
-        break;
-      }
-      low = bits_of(pivot[k]);
-      under = less[k];
-    }
-    step = (high - low) / (FC_FIELD_PIVOTS + 1);
+/* Distances number rank and rank + 1 among those of all pairs, of which `most` is the largest.
+ * Where they are many, they are not kept anywhere, but made again for every pass. */
+static void ranked(const fc_field *field, const state *s, int64_t rank, double most,
+                   double two[2]) {
+  search of = {rank, 0, pairs_of(field->spec->size), 0, bits_of(most) + 1};
+  /* Most distances are within a few halves of the largest; down to 0 there are a thousand. */
+  const uint64_t near = (uint64_t)NEAR_HALVES << 52;
+  if (of.high > near) narrow(field, s, &of, of.high - near);
+  while (of.high - of.low > 1 && of.upto - of.under > FEW) narrow(field, s, &of, of.low);
+  const int64_t within = rank - of.under, count = of.upto - of.under;
+  two[0] = of_bits(of.low);
+  two[1] = two[0];
+  if (of.high - of.low > 1) {
+    const double *sorted = among_few(field, s, of.low, of.high);
+    two[0] = sorted[within];
+    two[1] = within + 1 < count ? sorted[within + 1] : two[0];
   }
-  if (high - low == 1) return of_bits(low);
-  return among_few(field, s, low, high, rank - under);
+  if (within + 1 < count || rank + 1 >= pairs_of(field->spec->size)) return;
+  double more[2];
+  ranked(field, s, rank + 1, most, more);
+  two[1] = more[0];
 }
 
 /* The same among all pixels of an image, which are a diagonal of zeros and every pair twice. */
-static double ranked_pixel(const fc_field *field, const state *s, int64_t rank, double most) {
-  const int64_t size = field->spec->size;
-  if (rank < size) return 0;
-  const double value = ranked(field, s, (rank - size) / 2, most);
-  return s->of->dimension > 1 ? sqrt(value) : value;
-}
-
 static double quantile(const fc_field *field, const state *s, double share) {
   const int64_t size = field->spec->size;
   const fc_quantile q = fc_field_quantile(share, size * size);
+  double around[2] = {0, 0}, two[2];
+  keep_pairs(field, s);
   const double most = largest(field, s);
-  const int same = q.rank >= size && (q.rank - size) / 2 == (q.next - size) / 2;
-  const double low = ranked_pixel(field, s, q.rank, most);
-  return fc_field_between(low, same ? low : ranked_pixel(field, s, q.next, most), q.share);
+  if (q.next >= size) {
+    const int64_t rank = FC_MAX(q.rank - size, 0) / 2, next = (q.next - size) / 2;
+    ranked(field, s, rank, most, two);
+    around[0] = q.rank >= size ? two[0] : 0;
+    around[1] = next == rank ? two[0] : two[1];
+  }
+  if (s->of->dimension > 1)
+    for (int k = 0; k < 2; k++) around[k] = sqrt(around[k]);
+  return fc_field_between(around[0], around[1], q.share);
 }
 
 /* The least square whose root is not less than `distance`. */
@@ -212,6 +277,7 @@ static fc_status prepare(const fc_field *field, const fc_values *values) {
   memset(s.high + used, 0, (padded - used) * sizeof(double));
   *s.of = (fc_trajectories){
       .high = s.high, .low = halves ? s.low : NULL, .dimension = r->dimension, .delay = r->delay};
+  *s.kept = 0;
   *s.pixels = (fc_pixels){.value = s.line, .count = spec->size};
   if (r->limit != FC_THRESHOLD_NONE) {
     s.pixels->rule = FC_PIXEL_BELOW;
