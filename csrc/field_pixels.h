@@ -89,7 +89,7 @@ FIELD_INLINE void distances_of(const fc_trajectories *of, int64_t from, int64_t 
     VD sum[WAYS];
     for (int way = 0; way < WAYS; way++) sum[way] = vd_set(0);
     const double *here = of->high + from, *there = of->high + j;
-    const double *low = of->low + from, *lows = of->low + j;
+    const double *low = split ? of->low + from : NULL, *lows = split ? of->low + j : NULL;
     for (int64_t d = 0; d < steps; d++) {
       const VD mine = vd_set(*here), rest = split ? vd_set(*low) : mine;
       for (int way = 0; way < WAYS; way++) {

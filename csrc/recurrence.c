@@ -33,7 +33,7 @@ typedef struct state {
   int64_t *kept;             /* [1] distances of pairs in `line` */
   double *high, *low, *line; /* the series, twice; a row, or all pairs */
   double *few;               /* [2 * (FEW + 1)] */
-  int64_t *buckets;          /* [BUCKETS + 2] */
+  int64_t *buckets;          /* [BUCKETS + 1] */
 } state;
 
 #define HEAD 192 /* bytes, for the structures in front */
@@ -52,7 +52,7 @@ static parts parts_of(const fc_field_spec *spec, int64_t length) {
   const int64_t line = selects && pairs <= KEPT ? FC_MAX(pairs, spec->size) : spec->size;
   p.few = p.line + fc_field_padded(line) * sizeof(double);
   p.buckets = p.few + (selects ? 2 * (FEW + 1) * sizeof(double) : 0);
-  p.end = p.buckets + (selects ? (BUCKETS + 2) * sizeof(int64_t) : 0);
+  p.end = p.buckets + (selects ? (BUCKETS + 1) * sizeof(int64_t) : 0);
   return p;
 }
 
@@ -157,29 +157,29 @@ typedef struct search {
 /* Count the distances in BUCKETS of equal range, from `base` (not below low) up to high, and go on
  * with the one that holds the rank. */
 static void narrow(const fc_field *field, const state *s, search *of, uint64_t base) {
+  const uint64_t range = of->high - base;
   int shift = 0;
-  while ((of->high - 1 - base) >> shift >= BUCKETS) shift++;
-  int64_t *in = s->buckets; /* less than base; the buckets; the rest */
-  memset(in, 0, (BUCKETS + 2) * sizeof *in);
+  while ((range - 1) >> shift >= BUCKETS) shift++;
+  int64_t *in = s->buckets, less = 0; /* behind the buckets, all that are in none */
+  memset(in, 0, (BUCKETS + 1) * sizeof *in);
   for (int64_t k = 0; k < stretches(field, s); k++) {
     int64_t count;
     const double *values = stretch(field, s, k, &count);
     for (int64_t i = 0; i < count; i++) {
-      const uint64_t bits = bits_of(values[i]);
-      const uint64_t bucket = bits < base ? 0 : ((bits - base) >> shift) + 1;
-      in[bits < of->high ? bucket : BUCKETS + 1]++;
+      const uint64_t bits = bits_of(values[i]), above = bits - base; /* huge if it is less */
+      less += bits < base;
+      in[above < range ? above >> shift : BUCKETS]++;
     }
   }
-  int64_t upto = in[0];
-  if (upto > of->rank) {
+  if (less > of->rank) {
     of->high = base;
-    of->upto = upto;
+    of->upto = less;
     return;
   }
   uint64_t bucket = 0;
-  while (upto + in[bucket + 1] <= of->rank) upto += in[++bucket];
-  of->under = upto;
-  of->upto = upto + in[bucket + 1];
+  while (less + in[bucket] <= of->rank) less += in[bucket++];
+  of->under = less;
+  of->upto = less + in[bucket];
   of->low = base + (bucket << shift);
   of->high = FC_MIN(of->high, base + ((bucket + 1) << shift));
 }
@@ -191,9 +191,8 @@ static const double *among_few(const fc_field *field, const state *s, uint64_t l
     int64_t count;
     const double *values = stretch(field, s, k, &count);
     for (int64_t i = 0; i < count; i++) {
-      const uint64_t bits = bits_of(values[i]);
       s->few[found] = values[i];
-      found += bits >= low && bits < high;
+      found += bits_of(values[i]) - low < high - low;
     }
   }
   return fc_field_sort(s->few, s->few + FEW + 1, found);
