@@ -11,6 +11,8 @@
 
 enum { GUARD = 0x55, MOST = 80 };
 
+static double points[2 * MOST];
+
 /* Series anywhere in memory that ends where the last value does. */
 static uint8_t *make_memory(const uint8_t *data, size_t size, fc_series *series,
                             fuzz_choice *choice) {
@@ -42,6 +44,7 @@ static void check_wild_spec(const uint8_t *data, size_t size) {
   for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = data[i % size];
   memcpy(&spec, bytes, sizeof spec);
   spec.start = NULL;
+  spec.mtf.point = NULL;
   for (size_t i = 0; i < sizeof job.series; i++)
     ((uint8_t *)&job.series)[i] = data[(i + sizeof spec) % size];
   const fc_status status = fc_field_start(&job);
@@ -49,8 +52,29 @@ static void check_wild_spec(const uint8_t *data, size_t size) {
   if (status == FC_OK) FUZZ_CHECK(fc_field_scratch(&spec, job.series.length) > 0);
 }
 
+static void pick_bins(fuzz_choice *choice, fc_mtf_spec *mtf) {
+  mtf->bins = fuzz_pick(choice, 2, 2 * MOST);
+  mtf->strategy = fuzz_pick(choice, FC_MTF_QUANTILE, FC_MTF_FIXED);
+  mtf->point = points;
+  for (int32_t k = 0; k + 1 < mtf->bins; k++) points[k] = (k + 1) / (double)mtf->bins;
+}
+
+/* Returns the number of trajectories. */
+static int64_t pick_trajectories(fuzz_choice *choice, int element, int64_t length,
+                                 fc_recurrence_spec *r) {
+  r->dimension = fuzz_pick(choice, 1, (int32_t)length);
+  r->delay =
+      fuzz_pick(choice, 1, (int32_t)((length - 1) / (r->dimension > 1 ? r->dimension - 1 : 1)) + 1);
+  if ((r->dimension - 1) * r->delay >= length) r->delay = 1;
+  r->limit = fuzz_pick(choice, FC_THRESHOLD_NONE, FC_THRESHOLD_DISTANCE);
+  if (element == FC_UINT8 || element == FC_UINT16)
+    r->limit = fuzz_pick(choice, FC_THRESHOLD_VALUE, FC_THRESHOLD_DISTANCE);
+  r->threshold = fuzz_pick(choice, 1, 100) / 100.0;
+  return length - (r->dimension - 1) * r->delay;
+}
+
 static fc_field_spec pick_spec(fuzz_choice *choice, int64_t length, int64_t *start, int64_t *end) {
-  fc_field_spec spec = {.kind = fuzz_pick(choice, 0, FC_GAF_BOTH),
+  fc_field_spec spec = {.kind = fuzz_pick(choice, 0, FC_FIELD_KIND_COUNT - 1),
                         .element = fuzz_pick(choice, FC_FLOAT64, FC_UINT16),
                         .size = length,
                         .scaled = fuzz_pick(choice, 0, 3) != 3,
@@ -65,7 +89,10 @@ static fc_field_spec pick_spec(fuzz_choice *choice, int64_t length, int64_t *sta
     spec.out_low = fuzz_pick(choice, 0, 100);
     spec.out_high = spec.out_low + fuzz_pick(choice, 1, most - (int)spec.out_low);
   }
-  if (fuzz_pick(choice, 0, 1)) {
+  if (spec.kind == FC_MTF) pick_bins(choice, &spec.mtf);
+  if (spec.kind == FC_RECURRENCE) {
+    spec.size = pick_trajectories(choice, spec.element, length, &spec.recurrence);
+  } else if (fuzz_pick(choice, 0, 1)) {
     spec.size = fuzz_pick(choice, 1, (int32_t)length);
     spec.start = start;
     spec.end = end;
@@ -132,7 +159,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   FUZZ_CHECK(refused == again && which == same);
   if (refused == FC_OK) {
     FUZZ_CHECK(memcmp(cached + shift, streamed + other, bytes) == 0);
-    if (spec.element == FC_FLOAT64) check_doubles(cached + shift, bytes / sizeof(double));
+    const int distances = spec.kind == FC_RECURRENCE && spec.recurrence.limit == FC_THRESHOLD_NONE;
+    if (spec.element == FC_FLOAT64 && !distances)
+      check_doubles(cached + shift, bytes / sizeof(double));
   }
   free(streamed);
   free(cached);
