@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fastcache.errors import FastcacheError
+from fastcache.errors import FastcacheError, NoMemoryError
 from fastcache.gaf import GramianAngularField, gramian_angular_field
 
 FIELDS = [GramianAngularField(dtype="float64")]
@@ -337,3 +337,12 @@ def test_parameters_of_gramian_fields(builtin, text, wrong):
     """pyts's texts, word for word."""
     refused(builtin, re.escape(text), GramianAngularField(**wrong).transform, X)
     refused(builtin, re.escape(text), gramian_angular_field, X, **wrong)
+
+
+@pytest.mark.parametrize("shape", [(4, 1 << 22), (1 << 10, 1 << 30)])
+def test_images_that_no_memory_can_hold(shape):
+    """A10: what is too large for the machine, and what is too large for any."""
+    x = np.broadcast_to(np.float32(0.5), shape)
+    with pytest.raises(NoMemoryError, match="no memory for images of shape") as raised:
+        GramianAngularField(dtype="float64").transform(x)
+    assert isinstance(raised.value, MemoryError)
