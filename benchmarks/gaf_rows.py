@@ -13,7 +13,8 @@ from serve import Settings
 
 SIZES = (64, 96, 128, 224, 256, 512)
 BYTE_SIZES = (64, 96, 128, 224, 256)
-BATCHES = {"fits the cache": 32, "does not fit the cache": 1024}
+# Of images of 96 x 96, float32; in between, what is best depends on who else uses the cache.
+BATCHES = {32: "fits the cache", 256: "may fit", 1024: "does not fit"}
 _SIZE, _SERIES, _SMALL = 128, 2048, 128
 MANY = (4000, 26, 96)
 WINDOWS, _WINDOW, _BATCH = 10_000_000, 96, 256
@@ -137,10 +138,11 @@ ROWS: tuple[Row, ...] = (
           (f"types {_SIZE}",), type_ratio(dtype)) for dtype in ("uint16", "float16", "float64")),
     Row("both fields of one preparation / one after the other, time", 1.05, False, "x",
         ("both",), both_ratio),
-    *(Row(f"batch of {batch} that {fits}: best forced store / store chosen, time", 0.97, True, "x",
-          (f"stores {batch}",), store_ratio("writing")) for fits, batch in BATCHES.items()),
+    *(Row(f"batch of {batch} that {fits}: time of the best forced store / of the one chosen",
+          None if fits == "may fit" else 0.97, True, "x", (f"stores {batch}",),
+          store_ratio("writing")) for batch, fits in BATCHES.items()),
     *(Row(f"batch of {batch} that {fits}, read once after it is made: the same", None, True, "x",
-          (f"stores {batch}",), store_ratio("reading")) for fits, batch in BATCHES.items()),
+          (f"stores {batch}",), store_ratio("reading")) for batch, fits in BATCHES.items()),
     *_many_rows(),
     *_thread_rows(),
     *_window_rows(),
@@ -175,7 +177,7 @@ class Plan:
             "both": lambda: {"both": self._own("field_both", {"size": _SIZE})},
             "stores": lambda: {
                 f"stores {batch}": self._own("field_stores", {"size": 96, "batch": batch})
-                for batch in BATCHES.values()
+                for batch in BATCHES
             },
             "many": self._many,
             "command": self._command,
