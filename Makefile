@@ -32,7 +32,7 @@ ifneq ($(CODECS),)
 export FASTCACHE_CODECS := $(abspath $(CODECS))
 endif
 
-.PHONY: help demo test test-c test-pythons wheel codecs fuzz fuzz-replay bench bench-codecs bench-c clean need-data \
+.PHONY: help demo test test-c test-pythons wheel codecs fuzz fuzz-replay bench bench-codecs bench-gaf bench-c clean need-data \
     always lint lint-ruff lint-mypy lint-c lint-rules
 .DELETE_ON_ERROR:
 
@@ -49,6 +49,7 @@ help:
 	@echo 'make test-pythons         the wheel on every Python of: $(PYTHONS)'
 	@echo 'make bench DATA=folder    compare with other loaders on a class folder'
 	@echo 'make bench-codecs DATA=folder   compare PNG, WebP, mixed folders and hostile files'
+	@echo 'make bench-gaf            compare images of time series with pyts and with the limit of memory'
 	@echo 'make bench-c [DATA=...]   microbenchmarks of the C core'
 	@echo 'make clean                remove everything that was built or installed here'
 
@@ -108,6 +109,12 @@ bench-codecs: need-data $(VENV)/.wheel .venv-peers/.ready
 	    "$(CURDIR)/benchmarks/run_codecs.py" --data "$$data" --out "$(CURDIR)/bench-out" \
 	    --peers-python "$(CURDIR)/.venv-peers/bin/python" $(ARGS)
 
+# Needs no photographs.
+bench-gaf: $(VENV)/.wheel .venv-peers-gaf/.ready
+	cd "$(VENV)" && "$(BIN)/python" \
+	    "$(CURDIR)/benchmarks/run_gaf.py" --out "$(CURDIR)/bench-out" \
+	    --peers-python "$(CURDIR)/.venv-peers-gaf/bin/python" $(ARGS)
+
 need-data:
 	@[ -n "$(DATA)" ] || { echo 'this needs DATA=folder, with JPEG photographs' >&2; exit 2; }
 
@@ -142,6 +149,11 @@ $(VENV)/.oracle: Makefile $(VENV)/.deps
 .venv-peers/.ready: benchmarks/requirements-peers.txt benchmarks/peers/setup.sh | build/.system-build
 	rm -rf .venv-peers
 	sh benchmarks/peers/setup.sh .venv-peers $(PYTHON)
+	@touch $@
+
+.venv-peers-gaf/.ready: benchmarks/requirements-peers-gaf.txt benchmarks/peers/setup.sh | build/.system-build
+	rm -rf .venv-peers-gaf
+	sh benchmarks/peers/setup.sh --gaf .venv-peers-gaf $(PYTHON)
 	@touch $@
 
 $(VENV)/.wheel: $(WHEEL) $(VENV)/.deps

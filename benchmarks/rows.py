@@ -15,9 +15,9 @@ class Row:
     """One line: its value in every round comes from the rounds of the workers in `needs`."""
 
     what: str
-    target: float
+    target: float | None  # None: for information
     at_least: bool
-    unit: str  # "x", "%", "µs", "ms", "MB", "files/s"
+    unit: str  # "x", "%", "µs", "ms", "s", "MB", "GB/s", "files/s"
     needs: tuple[str, ...]
     values: Callable[..., list[float]]
 
@@ -39,6 +39,8 @@ class Outcome:
         """Say ``met``, ``missed by …`` or why nothing was measured."""
         if self.stat is None:
             return self.reason
+        if self.row.target is None:
+            return "for information"
         value, target = self.stat.median, self.row.target
         if value >= target if self.row.at_least else value <= target:
             return "met"

@@ -9,11 +9,12 @@ import gc
 import json
 import os
 import resource
+import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ class Settings:
         What whole images are decoded to: RGB, RGBA or I;16.
     function : str
         Which of a package's functions is measured, where a script knows several.
+    options : dict
+        Whatever else a script asks for.
     """
 
     paths: list[str]
@@ -52,6 +55,7 @@ class Settings:
     rows: int = 0
     color: str = "RGB"
     function: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float]:
@@ -64,6 +68,34 @@ def timed(function: Callable[[], Any]) -> tuple[Any, float]:
         return value, time.perf_counter() - began
     finally:
         gc.enable()
+
+
+def seconds_of(function: Callable[[], Any]) -> float:
+    """Return the seconds of a call."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def take_turns(actions: Mapping[str, Callable[[], float]], passes: int) -> dict[str, float]:
+    """Return the median of the seconds that each action returns, when they take turns.
+
+    Another one begins in each pass, and the order is turned round from one to the next, so that
+    none always finds what the same other one leaves. The garbage collector is kept out.
+    """
+    names = [*actions]
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(passes):
+            first = number // 2 % len(names)
+            order = names[first:] + names[:first]
+            for name in order if number % 2 == 0 else order[::-1]:
+                seconds[name].append(actions[name]())
+    finally:
+        gc.enable()
+    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def touch(pixels: Any) -> int:
@@ -107,7 +139,7 @@ def serve(prepare: Callable[[Settings], Round], package: str) -> None:
         one_round = prepare(settings)
         send({"ready": version(package) if package else ""})
         for _ in sys.stdin:
-            send({**one_round(), "peak_rss": peak_rss()})
+            send({"peak_rss": peak_rss(), **one_round()})
     except (ModuleNotFoundError, NotInstalled) as error:
         send({"missing": str(error)})
     except Exception as error:  # noqa: BLE001  (the harness reports it and fails the row)

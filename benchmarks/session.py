@@ -17,12 +17,13 @@ from rows import Row, judge
 Tasks = Mapping[str, Task]
 
 
-def parser(about: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the options that all have."""
+def parser(about: str | None, photos: bool = True) -> argparse.ArgumentParser:
+    """Return a parser with the options that all have; `photos`: a folder of them among these."""
     made = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--data", type=Path, required=True, help="folder with JPEG photographs")
+    if photos:
+        made.add_argument("--data", type=Path, required=True, help="folder with JPEG photographs")
     made.add_argument(
         "--peers-python",
         default=sys.executable,

@@ -7,8 +7,11 @@ from harness import Measured, Stat
 from rows import Outcome
 
 
+_TENTHS = ("%", "ms", "MB", "GB/s")
+
+
 def _digits(value: float, unit: str) -> str:
-    places = 3 if unit == "x" and value < 10 else 1 if unit in ("%", "ms", "MB") else 0
+    places = 3 if unit in ("x", "s") and value < 10 else 1 if unit in _TENTHS else 0
     return f"{value:,.{places}f}"
 
 
@@ -19,7 +22,9 @@ def number(value: float, unit: str) -> str:
 
 def _cells(outcome: Outcome) -> tuple[str, str, str, str, str]:
     row, stat = outcome.row, outcome.stat
-    target = ("at least " if row.at_least else "at most ") + number(row.target, row.unit)
+    target = "-"
+    if row.target is not None:
+        target = ("at least " if row.at_least else "at most ") + number(row.target, row.unit)
     if stat is None:
         return row.what, target, "-", "-", outcome.verdict
     span = f"{_digits(stat.low, row.unit)} .. {_digits(stat.high, row.unit)}"
@@ -107,13 +112,13 @@ def plot(
     left.invert_yaxis()
     left.set(title="One thread: images per second", xlabel="images/s")
 
-    done = [o for o in outcomes if o.stat is not None]
+    done = [o for o in outcomes if o.stat is not None and o.row.target is not None]
     shares = [
         o.stat.median / o.row.target
         if o.row.at_least
         else o.row.target / max(o.stat.median, o.row.target / 1000)  # memory may not grow at all
         for o in done
-        if o.stat is not None
+        if o.stat is not None and o.row.target is not None
     ]
     colours = ["tab:green" if o.verdict == "met" else "tab:red" for o in done]
     labels = [o.row.what.replace(" / ", "\n/ ") for o in done]

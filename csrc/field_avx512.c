@@ -37,6 +37,8 @@ typedef __m512d VD;
 #define vd_min _mm512_min_pd
 #define vd_max _mm512_max_pd
 #define vd_sqrt _mm512_sqrt_pd
+#define vd_least _mm512_reduce_min_pd
+#define vd_most _mm512_reduce_max_pd
 
 INLINE VF vf_mix(VF a, VF b, int n) {
   return _mm512_mask_blend_ps((__mmask16)((1u << n) - 1), b, a);
@@ -48,6 +50,10 @@ INLINE VD vd_mix(VD a, VD b, int n) {
 
 INLINE VD vd_below(VD a, VD b, VD yes, VD no) {
   return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), no, yes);
+}
+
+INLINE int vd_is_zero(VD value) {
+  return _mm512_cmp_pd_mask(value, _mm512_setzero_pd(), _CMP_EQ_OQ) == 0xff;
 }
 
 INLINE VD vd_of_floats(const float *from) {

@@ -64,6 +64,18 @@ INLINE double vd_below(double a, double b, double yes, double no) {
   return a < b ? yes : no;
 }
 
+INLINE double vd_least(double value) {
+  return value;
+}
+
+INLINE double vd_most(double value) {
+  return value;
+}
+
+INLINE int vd_is_zero(double value) {
+  return value == 0;
+}
+
 INLINE double vd_of_floats(const float *from) {
   return *from;
 }

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from fastcache.gaf import GramianAngularField
+from fastcache.gaf import GramianAngularField, MarkovTransitionField, RecurrencePlot
 
 DTYPES = ("float32", "float64", "float16", "uint16", "uint8")
 
@@ -33,7 +33,12 @@ def digests() -> list[str]:
                 fields = [
                     GramianAngularField(method="both", dtype=dtype),
                     GramianAngularField(0.6, (-0.4, 0.9), "both", True, dtype=dtype),
+                    MarkovTransitionField(dtype=dtype),
+                    MarkovTransitionField(0.6, 5, "uniform", True, dtype=dtype),
+                    RecurrencePlot(threshold="point", dtype=dtype),
                 ]
+                if dtype.startswith("float"):
+                    fields += [RecurrencePlot(dtype=dtype), RecurrencePlot(0.03, 2, dtype=dtype)]
                 for k, field in enumerate(fields):
                     digest = hashlib.sha256(field.transform(X).tobytes()).hexdigest()
                     lines.append(f"{number} {dtype} {k} {digest}")

@@ -19,3 +19,4 @@ void register_decode(const std::string &folder);
 void register_resample();
 void register_png();
 void register_gather(size_t memory);
+void register_field();

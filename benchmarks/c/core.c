@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "fastcache.h"
+#include "field.h"
 #include "png.h"
 #ifdef __x86_64__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 const char *core_cpu(void) {
@@ -144,3 +145,111 @@ int core_png_unfilter(uint8_t *rows, size_t count, size_t bytes, size_t pixel_by
   }
   return 0;
 }
+
+/* ---- fields of series ---- */
+
+_Static_assert((int)CORE_GASF == (int)FC_GASF && (int)CORE_GAF_BOTH == (int)FC_GAF_BOTH &&
+                   (int)CORE_STORE_CACHED == (int)FC_STORE_CACHED &&
+                   (int)CORE_STORE_STREAMING == (int)FC_STORE_STREAMING,
+               "the numbers of core.h are the core's");
+
+int core_field_element(const char *name) {
+  static const char *const names[] = {
+      [FC_FLOAT64] = "float64",   [FC_FLOAT32] = "float32", [FC_FLOAT16] = "float16",
+      [FC_BFLOAT16] = "bfloat16", [FC_UINT8] = "uint8",     [FC_UINT16] = "uint16"};
+  for (int k = FC_FLOAT64; k <= FC_UINT16; k++)
+    if (strcmp(names[k], name) == 0) return k;
+  return -1;
+}
+
+size_t core_field_bytes(const core_field *f) {
+  const size_t image = (size_t)(f->size * f->size) * fc_element_size(f->element);
+  return image * (size_t)(f->count * fc_field_images(f->kind));
+}
+
+static fc_field_spec spec_of(const core_field *f) {
+  fc_field_spec spec = {.kind = f->kind, .element = f->element, .size = f->size};
+  spec.scaled = 1, spec.low = -1, spec.high = 1;
+  spec.out_low = f->element == FC_UINT8 || f->element == FC_UINT16 ? 0 : -1;
+  spec.out_high = f->element == FC_UINT8 ? 255 : f->element == FC_UINT16 ? 65535 : 1;
+  return spec;
+}
+
+static fc_series series_of(const core_field *f) {
+  const int64_t value = sizeof(double);
+  fc_series series = {.data = (const uint8_t *)(const void *)f->series,
+                      .sample = f->size * value,
+                      .samples = f->count,
+                      .channels = 1,
+                      .length = f->size,
+                      .step = value,
+                      .element = FC_FLOAT64};
+  return series;
+}
+
+int core_field_run(const core_field *f) {
+  const fc_field_spec spec = spec_of(f);
+  const int64_t plane = f->size * f->size * (int64_t)fc_element_size(f->element);
+  fc_field_job job = {.series = series_of(f),
+                      .spec = &spec,
+                      .out = f->out,
+                      .out_sample = plane * fc_field_images(f->kind),
+                      .plane = plane,
+                      .store = f->store};
+  int64_t which;
+  return fc_field_start(&job) != FC_OK || fc_field_run(&job) != FC_OK ||
+         fc_field_refused(&job, &which) != FC_OK;
+}
+
+int core_field_prepare(const core_field *f) {
+  const fc_field_spec spec = spec_of(f);
+  const fc_series series = series_of(f);
+  const fc_field_kind_entry *kind = fc_field_kind_of(f->kind);
+  const size_t room = fc_field_lines((size_t)f->size * sizeof(double));
+  uint8_t *memory = aligned_alloc(64, room + fc_field_lines(kind->scratch(&spec, f->size)));
+  if (!memory) return 1;
+  const fc_field field = {.spec = &spec, .kernels = fc_field_kernels_get(), .state = memory + room};
+  int failed = 0;
+  for (int64_t i = 0; i < f->count && !failed; i++) {
+    fc_values values;
+    failed = fc_field_load(&series, series.data + i * series.sample, (double *)(void *)memory,
+                           field.kernels, &values) != FC_OK ||
+             kind->prepare(&field, &values) != FC_OK;
+  }
+  free(memory);
+  return failed;
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx512f"))) static void stream_512(uint8_t *out, size_t bytes) {
+  const __m512i value = _mm512_set1_epi32(0x3f000000);
+  for (size_t at = 0; at < bytes; at += 64)
+    _mm512_stream_si512((__m512i *)(void *)(out + at), value);
+}
+
+__attribute__((target("avx2"))) static void stream_256(uint8_t *out, size_t bytes) {
+  const __m256i value = _mm256_set1_epi32(0x3f000000);
+  for (size_t at = 0; at < bytes; at += 64) {
+    _mm256_stream_si256((__m256i *)(void *)(out + at), value);
+    _mm256_stream_si256((__m256i *)(void *)(out + at + 32), value);
+  }
+}
+
+/* Of whole lines; `out` is aligned here. */
+int core_stream(uint8_t *out, size_t bytes, int width) {
+  if (width == 64 && __builtin_cpu_supports("avx512f"))
+    stream_512(out, bytes / 64 * 64);
+  else if (width == 32 && __builtin_cpu_supports("avx2"))
+    stream_256(out, bytes / 64 * 64);
+  else
+    return 1;
+  _mm_sfence();
+  return 0;
+}
+#else
+int core_stream(uint8_t *out, size_t bytes, int width) {
+  if (width != 64) return 1;
+  memset(out, 1, bytes);
+  return 0;
+}
+#endif

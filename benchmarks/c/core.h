@@ -56,6 +56,24 @@ void core_gather_memcpy(const core_gather *gather);
  */
 int core_png_unfilter(uint8_t *rows, size_t count, size_t bytes, size_t pixel_bytes);
 
+/* ---- fields of series ---- */
+typedef struct core_field {
+  int kind, element; /* fc_field_kind, fc_element */
+  int64_t size, count;
+  int store;            /* fc_store */
+  const double *series; /* [count * size] */
+  uint8_t *out;
+} core_field;
+enum { CORE_GASF, CORE_GADF, CORE_GAF_BOTH };
+enum { CORE_STORE_AUTO, CORE_STORE_CACHED, CORE_STORE_STREAMING };
+int core_field_element(const char *name); /* -1 if there is no such type */
+size_t core_field_bytes(const core_field *field);
+int core_field_run(const core_field *field);
+/* Everything but the rows: what is done once per series. */
+int core_field_prepare(const core_field *field);
+/* The limit: bare streaming stores, `width` bytes each; 1 where the processor has none such. */
+int core_stream(uint8_t *out, size_t bytes, int width);
+
 #ifdef __cplusplus
 }
 #endif

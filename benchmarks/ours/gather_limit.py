@@ -1,32 +1,16 @@
 """Build and call stream_gather.c: how fast this machine gathers rows at all."""
 
 import ctypes
-import os
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any
 
+import native
 import numpy as np
-from serve import NotInstalled
 
 LINE = 64
 
 
 def _compile() -> Any:
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
-        raise NotInstalled("a C compiler, for the gather limit (Debian: gcc)")
-    source = Path(__file__).with_name("stream_gather.c")
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "stream_gather.so"
-        command = [compiler, "-O3", "-march=native", "-shared", "-fPIC"]
-        command += ["-o", str(library), str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise NotInstalled(f"the gather limit does not compile here: {done.stderr.strip()}")
-        function = ctypes.CDLL(str(library)).stream_gather
+    function = native.build("stream_gather", "the gather limit").stream_gather
     function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int64] * 2
     function.restype = None
     return function

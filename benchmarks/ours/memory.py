@@ -5,7 +5,8 @@ from serve import Result, Round, Settings, read_all, serve
 
 def prepare(settings: Settings) -> Round:
     import torch  # noqa: F401  (its memory is no growth)
-    from common import open_photos, peak_growth
+    from common import open_photos
+    from resident import peak_growth
 
     import fastcache as fc
 

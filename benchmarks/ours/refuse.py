@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from common import open_files, peak_growth
+from common import open_files
+from resident import peak_growth
 from serve import Result, Round, Settings, read_all, serve, timed
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF")

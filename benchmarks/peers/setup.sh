@@ -1,11 +1,22 @@
 #!/bin/sh
-# Make the rivals' environment: benchmarks/peers/setup.sh FOLDER [PYTHON]
+# Make the rivals' environment: benchmarks/peers/setup.sh [--gaf] FOLDER [PYTHON]
 # Then: python benchmarks/run.py --data PHOTOS --peers-python FOLDER/bin/python
+# --gaf: only what run_gaf.py compares with; a minute and half a gigabyte instead of several.
 set -eu
 
-folder=${1:?"usage: $0 FOLDER [PYTHON]"}
-python=${2:-python3}
 here=$(cd "$(dirname "$0")" && pwd)
+gaf=''
+[ "${1:-}" = --gaf ] && gaf=1 && shift
+folder=${1:?"usage: $0 [--gaf] FOLDER [PYTHON]"}
+python=${2:-python3}
+
+if [ "$gaf" ]; then
+    "$python" -m venv "$folder"
+    "$folder/bin/python" -m pip install -q -r "$here/../requirements-peers-gaf.txt"
+    "$folder/bin/python" -c 'import pyts.image; print("rival installed: pyts", pyts.__version__)'
+    exit
+fi
+
 # What wheels do not bring: SPDL links to FFmpeg's libraries, and the libjpeg-turbo that everything
 # is held against is the system's.
 debian="libavcodec59 libavformat59 libavfilter8 libavdevice59 libturbojpeg0"

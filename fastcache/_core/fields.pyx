@@ -12,7 +12,7 @@ from fastcache._core._status cimport raise_for_status
 from fastcache._core.field_specs cimport FieldSpec
 
 from fastcache._core.field_specs import ELEMENTS, MTF
-from fastcache.errors import ArgumentError
+from fastcache.errors import ArgumentError, NoMemoryError
 
 OK = <int> _capi.FC_OK
 NOT_FINITE = <int> _capi.FC_E_NOT_FINITE
@@ -59,7 +59,7 @@ cdef class FieldJob:
         cdef FieldJob self = FieldJob.__new__(FieldJob)
         PyObject_GetBuffer(series, &self.source, PyBUF_STRIDED_RO)
         if self.source.ndim != 3:
-            raise ArgumentError(f"series of {self.source.ndim} axes: give (samples, channels, length)")
+            raise ArgumentError(f"series of {self.source.ndim} axes: give 3, the last of time")
         cdef _capi_fields.fc_series *to = &self.job.series
         to.data = <const uint8_t *> self.source.buf
         to.samples, to.channels, to.length = [self.source.shape[k] for k in range(3)]
@@ -146,8 +146,8 @@ cdef class FieldJob:
         with nogil:
             status = _capi_fields.fc_field_run(&self.job)
         if status == _capi.FC_E_NOMEM:
-            raise MemoryError(f"no memory for the scratch of a thread, "
-                              f"{_capi_fields.fc_field_scratch(self.job.spec, self.job.series.length)} bytes")
+            size = _capi_fields.fc_field_scratch(self.job.spec, self.job.series.length)
+            raise NoMemoryError(f"no memory for the scratch of a thread, {size} bytes")
 
     @property
     def merged(self):

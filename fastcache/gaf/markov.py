@@ -99,8 +99,7 @@ class MarkovTransitionField(SeriesTransform):
         _check_bins(self.n_bins)
         if not isinstance(self.strategy, str) or self.strategy not in _STRATEGIES:
             raise ArgumentError(
-                "'strategy' must be 'uniform', 'quantile' or 'normal'. "
-                f"It is {self.strategy!r}."
+                f"'strategy' must be 'uniform', 'quantile' or 'normal'. It is {self.strategy!r}."
             )
         dtype = dtype_name(self.dtype)
         low, high = output_range(self.out_range, dtype, 0.0)

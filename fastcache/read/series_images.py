@@ -43,7 +43,8 @@ class SeriesImages(torch.nn.Module):
     transform itself is faster.
 
     Floating point images are differentiable with respect to the series. Where a sine is 0, at the
-    ends of [-1, 1], its derivative is infinite and taken for 0.
+    ends of [-1, 1], its derivative is infinite and taken for 0. A model that contains the module
+    can be compiled as a whole once it has been called with series of that length.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from fastcache import gaf
 
 pyts = pytest.importorskip("pyts.image", reason="pyts, the oracle, is not installed")
 
-KINDS = ("GramianAngularField",)
+KINDS = ("GramianAngularField", "MarkovTransitionField", "RecurrencePlot")
 SETS = 10_000
 OURS = {kind: functools.partial(getattr(gaf, kind), dtype="float64") for kind in KINDS}
 
@@ -94,6 +94,47 @@ def test_gramian_fields_of_random_parameters():
     assert passed_over < SETS / 10
 
 
+def markov_set(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, object]]:
+    t = int(rng.integers(1, 61))
+    return series(rng, int(rng.integers(1, 5)), t), {
+        "image_size": size(rng, t),
+        "n_bins": int(rng.choice([2, 3, 5, 8, 30, 100])),
+        "strategy": str(rng.choice(["quantile", "uniform", "normal"])),
+        "overlapping": bool(rng.integers(2)),
+    }
+
+
+def recurrence_set(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, object]]:
+    dimension, delay = int(rng.integers(1, 6)), int(rng.integers(1, 5))
+    t = int(rng.integers(max(1 + (dimension - 1) * delay, delay, dimension), 61))
+    return series(rng, int(rng.integers(1, 5)), t), {
+        "dimension": dimension,
+        "time_delay": delay,
+        "threshold": [None, "point", "distance", 0.5, 3][rng.integers(5)],
+        "percentage": [10, 0, 100, 33.3, 50, 0.01, 99][rng.integers(7)],
+    }
+
+
+def test_neighbours_of_random_parameters():
+    """Markov transition fields within 1e-12, with the same warnings; recurrence plots alike."""
+    rng = np.random.default_rng(20260102)
+    for _ in range(2000):
+        for kind, draw, tolerance in [
+            ("MarkovTransitionField", markov_set, 1e-12),
+            ("RecurrencePlot", recurrence_set, 0),
+        ]:
+            X, parameters = draw(rng)
+            results, texts = [], []
+            for transform in (getattr(pyts, kind)(**parameters), OURS[kind](**parameters)):
+                with warnings.catch_warnings(record=True) as seen:
+                    warnings.simplefilter("always")
+                    results.append(transform.transform(X))
+                texts.append([str(one.message) for one in seen])
+            error = np.max(np.abs(results[0] - results[1]))
+            assert error <= tolerance, (kind, parameters, X.shape, error)
+            assert texts[0] == texts[1], (kind, parameters)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_parameters_and_defaults(kind):
     """Ours begin with theirs, in their order; what is ours besides comes after, by name only."""
@@ -141,6 +182,10 @@ def test_the_slow_definition_is_theirs(kind):
 HELPERS = {  # these call private functions of pyts, for which nothing of ours stands
     "test_actual_results_gasf",
     "test_actual_results_gadf",
+    "test_markov_transition_matrix",
+    "test_markov_transition_field",
+    "test_aggregated_markov_transition_field",
+    "test_actual_results_trajectories",
 }
 
 
@@ -164,3 +209,5 @@ def adopted(module_name: str) -> type:
 
 
 TestPytsGaf = adopted("test_gaf")
+TestPytsMtf = adopted("test_mtf")
+TestPytsRecurrence = adopted("test_recurrence")

@@ -11,7 +11,12 @@ import pytest
 from series_reference import gaf as slow_gaf
 
 from fastcache.errors import FastcacheError
-from fastcache.gaf import GramianAngularField
+from fastcache.gaf import (
+    FieldStack,
+    GramianAngularField,
+    MarkovTransitionField,
+    RecurrencePlot,
+)
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -24,6 +29,8 @@ from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
 FIELDS = [
     GramianAngularField(0.5, (0, 1), "d", dtype="uint8", out_range=(3, 9), n_jobs=2),
+    MarkovTransitionField(0.5, 5, "uniform", dtype="uint8", out_range=(3, 9), n_jobs=2),
+    RecurrencePlot(2, 0.1, "point", 20, dtype="uint8", out_range=(3, 9), n_jobs=2),
 ]
 every_field = pytest.mark.parametrize("field", FIELDS, ids=lambda field: type(field).__name__)
 
@@ -114,6 +121,9 @@ def test_fit_is_stateless():
     [
         GramianAngularField(12, flatten=True),
         GramianAngularField(12, method="both", flatten=True, dtype="float64"),
+        MarkovTransitionField(12, 5, flatten=True),
+        RecurrencePlot(3, flatten=True),
+        FieldStack([GramianAngularField(12), MarkovTransitionField(12, 5)], flatten=True),
     ],
     ids=lambda field: type(field).__name__,
 )
@@ -205,9 +215,12 @@ LEFT_OUT = {
     "field",
     [
         GramianAngularField(flatten=True, dtype="float64"),
+        MarkovTransitionField(flatten=True, dtype="float64"),
+        RecurrencePlot(flatten=True, dtype="float64"),
     ],
     ids=lambda field: type(field).__name__,
 )
+@pytest.mark.filterwarnings("ignore:Some quantiles are equal:UserWarning")
 @pytest.mark.filterwarnings("ignore:Estimator .* does not inherit from:UserWarning")
 def test_checks_of_scikit_learn(field):
     outcomes = check_estimator(field, expected_failed_checks=LEFT_OUT, on_skip=None, on_fail=None)
