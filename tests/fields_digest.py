@@ -38,7 +38,7 @@ def digests() -> list[str]:
                     RecurrencePlot(threshold="point", dtype=dtype),
                 ]
                 if dtype.startswith("float"):
-                    fields += [RecurrencePlot(dtype=dtype), RecurrencePlot(0.03, 2, dtype=dtype)]
+                    fields += [RecurrencePlot(dtype=dtype), RecurrencePlot(0.03, dtype=dtype)]
                 for k, field in enumerate(fields):
                     digest = hashlib.sha256(field.transform(X).tobytes()).hexdigest()
                     lines.append(f"{number} {dtype} {k} {digest}")
