@@ -14,7 +14,7 @@ from fastcache.gaf.paa import is_integer, segments, size_of
 from fastcache.gaf.params import dtype_name, output_range
 
 _STRATEGIES = {"quantile": core.QUANTILE, "uniform": core.UNIFORM, "normal": core.FIXED}
-# More bins than time steps tell nothing; this many still are only a few megabytes per thread.
+# More bins than time steps tell nothing; a thread needs 24 bytes for each.
 _MOST_BINS = 1_000_000
 
 
