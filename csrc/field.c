@@ -170,9 +170,15 @@ static void write_rows(const worker *w, const fc_field *field, int image, int64_
 /* ---- the job ----------------------------------------------------------------------------------
  */
 
+/* Dividing by the usual divisor, 1, would take longer than the rest of what is done per item. */
+static inline int64_t quotient(int64_t number, int64_t by) {
+  return by == 1 ? number : number / by;
+}
+
 /* The first value of a series. */
 static const uint8_t *place_of(const fc_series *series, int64_t number) {
-  const int64_t sample = number / series->channels, channel = number % series->channels;
+  const int64_t sample = quotient(number, series->channels);
+  const int64_t channel = number - sample * series->channels;
   const int64_t from = series->offset ? series->offset[sample] : sample * series->sample;
   return series->data + from + channel * series->channel;
 }
@@ -201,16 +207,18 @@ static const fc_field *field_of(worker *w, int64_t number, int64_t keep) {
 /* An item, and the series of the one that follows; -1 if none does.  0 when one is refused. */
 static int do_item(worker *w, int64_t item, int64_t next) {
   const fc_field_job *job = w->job;
-  const int64_t number = item / job->bands, band = item % job->bands;
+  const int64_t number = quotient(item, job->bands), band = item - number * job->bands;
   const fc_field *field = field_of(w, number, -1);
   if (!field || (next >= 0 && !field_of(w, next, number))) return 0;
   const int64_t channels = job->series.channels, size = job->spec->size;
-  const int64_t first = size * band / job->bands, last = size * (band + 1) / job->bands;
-  uint8_t *sample = job->out + number / channels * job->out_sample;
+  const int64_t first = quotient(size * band, job->bands);
+  const int64_t last = quotient(size * (band + 1), job->bands);
+  const int64_t sample = quotient(number, channels), channel = number - sample * channels;
   for (int image = 0; image < w->kind->images; image++) {
-    const int64_t plane = image * channels + number % channels;
+    const int64_t plane = image * channels + channel;
     write_rows(w, field, image, first, last - first,
-               sample + plane * job->plane + first * (int64_t)row_bytes(job->spec));
+               job->out + sample * job->out_sample + plane * job->plane +
+                   first * (int64_t)row_bytes(job->spec));
   }
   return 1;
 }
@@ -223,7 +231,7 @@ static void work(worker *w, int64_t grain) {
     const fc_stretch after = fc_cursor_take_stretch(cursor, grain);
     for (int64_t item = items.first; item < items.end; item++) {
       int64_t next = item + 1 < items.end ? item + 1 : after.first < after.end ? after.first : -1;
-      if (!do_item(w, item, next < 0 ? -1 : next / bands)) return;
+      if (!do_item(w, item, next < 0 ? -1 : quotient(next, bands))) return;
     }
     atomic_fetch_add_explicit(&cursor->done, items.end - items.first, memory_order_relaxed);
     if (atomic_load_explicit(&cursor->cancel, memory_order_relaxed)) return;

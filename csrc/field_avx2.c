@@ -50,6 +50,20 @@ INLINE VD vd_mix(VD a, VD b, int n) {
   return _mm256_blendv_pd(b, a, _mm256_castsi256_pd(mask));
 }
 
+INLINE double vd_least(VD value) {
+  __m128d low = _mm_min_pd(_mm256_castpd256_pd128(value), _mm256_extractf128_pd(value, 1));
+  return _mm_cvtsd_f64(_mm_min_pd(low, _mm_unpackhi_pd(low, low)));
+}
+
+INLINE double vd_most(VD value) {
+  __m128d high = _mm_max_pd(_mm256_castpd256_pd128(value), _mm256_extractf128_pd(value, 1));
+  return _mm_cvtsd_f64(_mm_max_pd(high, _mm_unpackhi_pd(high, high)));
+}
+
+INLINE int vd_is_zero(VD value) {
+  return _mm256_movemask_pd(_mm256_cmp_pd(value, _mm256_setzero_pd(), _CMP_EQ_OQ)) == 0xf;
+}
+
 INLINE VD vd_of_floats(const float *from) {
   return _mm256_cvtps_pd(_mm_loadu_ps(from));
 }

@@ -37,6 +37,8 @@ typedef __m512d VD;
 #define vd_min _mm512_min_pd
 #define vd_max _mm512_max_pd
 #define vd_sqrt _mm512_sqrt_pd
+#define vd_least _mm512_reduce_min_pd
+#define vd_most _mm512_reduce_max_pd
 
 INLINE VF vf_mix(VF a, VF b, int n) {
   return _mm512_mask_blend_ps((__mmask16)((1u << n) - 1), b, a);
@@ -44,6 +46,10 @@ INLINE VF vf_mix(VF a, VF b, int n) {
 
 INLINE VD vd_mix(VD a, VD b, int n) {
   return _mm512_mask_blend_pd((__mmask8)((1u << n) - 1), b, a);
+}
+
+INLINE int vd_is_zero(VD value) {
+  return _mm512_cmp_pd_mask(value, _mm512_setzero_pd(), _CMP_EQ_OQ) == 0xff;
 }
 
 INLINE VD vd_of_floats(const float *from) {

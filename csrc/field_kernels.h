@@ -7,6 +7,7 @@
  *   TARGET, NAME            attribute of its functions, name of its table
  *   VF, VF_N, vf_…          vector of float: loadu, store, set, add, sub, mul, min, max
  *   VD, VD_N, vd_…          vector of double: the same, sqrt
+ *   vd_least, vd_most, vd_is_zero   of all values of a vector; the order of equals does not matter
  *   vd_of_floats            VD_N floats in memory as doubles
  *   vf_of_vd                as many vectors of double as fill one of float, rounded
  *   vf_mix, vd_mix          the first n values of one vector, the rest of another
@@ -119,21 +120,12 @@ FIELD_INLINE void take(running *r, int way, VD value) {
 }
 
 FIELD_INLINE fc_extent finish(running *r) {
-  double low[VD_N], high[VD_N], rest[VD_N];
   for (int way = 1; way < WAYS; way++) {
     r->low[0] = vd_min(r->low[way], r->low[0]);
     r->high[0] = vd_max(r->high[way], r->high[0]);
     r->rest[0] = vd_add(r->rest[way], r->rest[0]);
   }
-  vd_store(low, r->low[0]);
-  vd_store(high, r->high[0]);
-  vd_store(rest, r->rest[0]);
-  fc_extent found = {low[0], high[0], rest[0] == 0};
-  for (int k = 1; k < VD_N; k++) {
-    found.low = FC_MIN(low[k], found.low);
-    found.high = FC_MAX(high[k], found.high);
-    found.finite &= rest[k] == 0;
-  }
+  const fc_extent found = {vd_least(r->low[0]), vd_most(r->high[0]), vd_is_zero(r->rest[0])};
   return found;
 }
 

@@ -60,6 +60,18 @@ INLINE double vd_sqrt(double value) {
   return sqrt(value);
 }
 
+INLINE double vd_least(double value) {
+  return value;
+}
+
+INLINE double vd_most(double value) {
+  return value;
+}
+
+INLINE int vd_is_zero(double value) {
+  return value == 0;
+}
+
 INLINE double vd_of_floats(const float *from) {
   return *from;
 }

@@ -54,6 +54,10 @@ class BudgetError(FastcacheError, MemoryError):
         return type(self), (self.args[0], self.need, self.have, self.limit)
 
 
+class NoMemoryError(FastcacheError, MemoryError):
+    """The system has no memory for a result; the message says how large that is."""
+
+
 class BlockError(FastcacheError, OSError):
     """The system refused memory or a mapping; the message carries its reason."""
 

@@ -11,7 +11,7 @@ from libc.string cimport memset
 from fastcache._core cimport _capi, _capi_fields
 from fastcache._core._status cimport raise_for_status
 
-from fastcache.errors import ArgumentError
+from fastcache.errors import ArgumentError, NoMemoryError
 
 GASF = <int> _capi_fields.FC_GASF
 GADF = <int> _capi_fields.FC_GADF
@@ -124,7 +124,7 @@ cdef class FieldJob:
         cdef FieldJob self = FieldJob.__new__(FieldJob)
         PyObject_GetBuffer(series, &self.source, PyBUF_STRIDED_RO)
         if self.source.ndim != 3:
-            raise ArgumentError(f"series of {self.source.ndim} axes: give (samples, channels, length)")
+            raise ArgumentError(f"series of {self.source.ndim} axes: give 3, the last of time")
         cdef _capi_fields.fc_series *to = &self.job.series
         to.data = <const uint8_t *> self.source.buf
         to.samples, to.channels, to.length = [self.source.shape[k] for k in range(3)]
@@ -208,8 +208,8 @@ cdef class FieldJob:
         with nogil:
             status = _capi_fields.fc_field_run(&self.job)
         if status == _capi.FC_E_NOMEM:
-            raise MemoryError(f"no memory for the scratch of a thread, "
-                              f"{_capi_fields.fc_field_scratch(self.job.spec, self.job.series.length)} bytes")
+            size = _capi_fields.fc_field_scratch(self.job.spec, self.job.series.length)
+            raise NoMemoryError(f"no memory for the scratch of a thread, {size} bytes")
 
     @property
     def refused(self):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import ArgumentError, ArgumentTypeError
-from fastcache.gaf.expand import Plan, check_out, expand, image_shape
+from fastcache.gaf.expand import Plan, check_out, expand, image_shape, new_images
 from fastcache.gaf.frames import CONTAINERS, framed
 from fastcache.gaf.params import resolve_jobs
 from fastcache.gaf.series import as_series, check_finite
@@ -80,6 +80,8 @@ class SeriesTransform(ABC):
         ArgumentError, ArgumentTypeError
             For series that are empty, not finite, or of another number of axes, for parameters that
             cannot be used and for an `out` that does not fit.
+        NoMemoryError
+            If there is no memory for the images.
         """
         series = as_series(X)
         plan = self.plan(series.shape[-1])
@@ -91,7 +93,7 @@ class SeriesTransform(ABC):
             )
         shape = image_shape(plan, series, self.flatten)
         if out is None:
-            images = np.empty(shape, plan.dtype)
+            images = new_images(shape, plan.dtype)
         else:
             images = check_out(out, shape, plan.dtype, series)
         expand(plan, series, images, threads)

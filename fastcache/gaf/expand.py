@@ -1,5 +1,6 @@
 """From series and a plan to images: shapes, the output, and threads that fill it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from fastcache._core import fields as core
 from fastcache._core import threads as pool
-from fastcache.errors import ArgumentError, ArgumentTypeError
+from fastcache.errors import ArgumentError, ArgumentTypeError, NoMemoryError
 from fastcache.gaf.series import why_not_finite
 
 Array = npt.NDArray[Any]
@@ -51,6 +52,18 @@ def image_shape(plan: Plan, series: Array, flatten: bool) -> tuple[int, ...]:
     return shape
 
 
+def new_images(shape: tuple[int, ...], dtype: str) -> Array:
+    """Return an array for images; raise NoMemoryError if there is no memory for it."""
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:  # ValueError: no array can be that large
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        raise NoMemoryError(
+            f"no memory for images of shape {shape}, {dtype}: {size:,} bytes. Make them in parts "
+            "into out=, smaller (image_size=), of a smaller dtype, or on arrival in an ArenaDataset"
+        ) from error
+
+
 def check_out(out: Any, shape: tuple[int, ...], dtype: str, series: Array) -> Array:
     """Return the user's output array; raise if images cannot be written into it as they are."""
     if not isinstance(out, np.ndarray):
@@ -63,10 +76,6 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: str, series: Array) -> Ar
         raise ArgumentError(
             "out is not C-contiguous: give numpy.empty(shape, dtype), or a part of "
             "one along its first axis"
-        )
-    if not out.flags.aligned:
-        raise ArgumentError(
-            f"out is not aligned: it must begin at a multiple of {out.itemsize} bytes"
         )
     if not out.flags.writeable:
         raise ArgumentError("out is read-only: give an array that can be written to")

@@ -152,7 +152,6 @@ class Pipeline:
         self._modes: dict[str, str] = {}
         self.field, self._image_steps = _split(transform)
         self._target_steps = _steps(target_transform)
-        self._made: tuple[Mapping[str, Reader], dict[str, Reader]] | None = None
         for name, given, role in (
             ("transform", transform, self._roles.image),
             ("target_transform", target_transform, self._roles.target),
@@ -184,9 +183,6 @@ class Pipeline:
                 )
         return modes
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_made": None}
-
     @property
     def per_sample(self) -> bool:
         """Whether Python has something to do to each sample."""
@@ -205,9 +201,7 @@ class Pipeline:
         name = self._roles.image
         if self.field is None or name is None:
             return readers
-        if self._made is None or self._made[0] is not readers:
-            self._made = readers, {**readers, name: FieldReader(readers[name], self.field)}
-        return self._made[1]
+        return {**readers, name: FieldReader(readers[name], self.field)}
 
     def sample(self, readers: Mapping[str, Reader], row_of: Callable[[str], int]) -> Any:
         """Return a sample of what `over` returned; ``row_of``: which row a column gives."""

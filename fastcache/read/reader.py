@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy.typing as npt
 
@@ -13,6 +14,7 @@ from fastcache.memory.row_numbers import AllRows, RowNumbers
 from fastcache.memory.windows import WindowColumn
 from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
+from fastcache.read.pipeline import Pipeline
 from fastcache.read.readers import make_reader, make_readers
 from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
 
@@ -40,6 +42,7 @@ class ArenaReader:
         self.structure = structure_from_json(self.catalog["structure"])
         self.fields = {n: field_from_json(f) for n, f in self.catalog["columns"].items()}
         self._opened: tuple[dict[str, Reader], RowNumbers] | None = None  # on first use
+        self._over: WeakKeyDictionary[Pipeline, Mapping[str, Reader]] = WeakKeyDictionary()
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._check_open()
@@ -60,6 +63,17 @@ class ArenaReader:
     def readers(self) -> dict[str, Reader]:
         """The reader of each column."""
         return self._open()[0]
+
+    def readers_over(self, pipeline: Pipeline) -> Mapping[str, Reader]:
+        """Return the readers of what samples consist of, as a pipeline sees them.
+
+        They are kept here, since whatever looks at the arena has to go when it is closed.
+        """
+        self._check_open()
+        made = self._over.get(pipeline)
+        if made is None:
+            made = self._over[pipeline] = pipeline.over(self.readers)
+        return made
 
     @property
     def rows(self) -> RowNumbers:
@@ -89,6 +103,7 @@ class ArenaReader:
     def close(self) -> None:
         """Let go of the arena's memory, and close it; if others still hold it, all is as before."""
         self._opened = None
+        self._over.clear()
         self.arena.close()
 
     def _check_open(self) -> None:

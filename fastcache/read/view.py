@@ -76,7 +76,7 @@ class ArenaView(FolderFace, Dataset[Any]):
         fields = self._reader.fields
         made = Pipeline(self._structure, fields, transform, target_transform, as_pil)
         if made.field is not None:
-            made.over(self._reader.readers)  # what it cannot make of them is said now
+            self._reader.readers_over(made)  # what it cannot make of them is said now
         return made
 
     # -- samples and batches ------------------------------------------------------------------
@@ -95,7 +95,7 @@ class ArenaView(FolderFace, Dataset[Any]):
 
     def _sample(self, position: int) -> Any:
         row = int(self._rows[position])
-        readers = self._pipeline.over(self._reader.readers)
+        readers = self._reader.readers_over(self._pipeline)
         if self._labels is None:
             return self._pipeline.sample(readers, lambda _: row)
         label = self._label_column("samples")
@@ -110,7 +110,7 @@ class ArenaView(FolderFace, Dataset[Any]):
         if overridden or one_by_one:
             return [self[index] for index in indices]
         positions = _positions(indices, len(self))
-        readers = self._pipeline.over(self._reader.readers)
+        readers = self._reader.readers_over(self._pipeline)
         rows = dict.fromkeys(readers, self._rows[positions])
         if self._labels is not None:
             label = self._label_column("samples")

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Subset, default_collate
 
 import fastcache as fc
-from fastcache.errors import ArgumentError
+from fastcache.errors import ArgumentError, ClosedError
 from fastcache.gaf import GramianAngularField, gramian_angular_field
 from fastcache.sources import Arrays, Files, Series
 
@@ -153,6 +153,19 @@ def test_copies_and_pickles_keep_it():
     assert ds[7].shape == (3, 48)
     ds.transform = GramianAngularField(6)
     assert ds[7].shape == (3, 6, 6)
+
+
+def test_it_is_closed_like_any_other():
+    """B7: what makes the images looks at the arena too."""
+    ds = fc.ArenaDataset(Series(LONG, window=48), transform=GramianAngularField(12))
+    twin = ds.with_transform(GramianAngularField(6, method="both"))
+    batch = default_collate(ds.__getitems__([1, 2]))
+    kept = batch.clone()
+    assert twin[0].shape == (6, 6, 6)
+    ds.close()
+    assert torch.equal(batch, kept)
+    with pytest.raises(ClosedError):
+        twin[0]
 
 
 def test_dicts_name_the_images():
