@@ -1,4 +1,4 @@
-"""The table of images made of series: from the rounds of which workers, and which target was set."""
+"""The table of images made of series: which workers a value comes from, which target was set."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from gaf_plan import (
     SMALL,
     WINDOW,
     WINDOWS,
-)  # fmt: skip
+)
 from harness import Measured
 from rows import Row, rate_ratio
 

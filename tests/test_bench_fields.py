@@ -16,7 +16,8 @@ from fastcache.gaf import GramianAngularField
 
 BENCHMARKS = source_root() / "benchmarks"
 MODULES = (
-    "gaf_inputs", "gaf_memory", "gaf_plan", "gaf_rows", "harness", "resident", "rows", "serve", "show",
+    "gaf_inputs", "gaf_memory", "gaf_plan", "gaf_rows",
+    "harness", "resident", "rows", "serve", "show",
 )  # fmt: skip
 WORKERS = ("field_images", "fill_limit", "native")
 
