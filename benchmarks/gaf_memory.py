@@ -45,9 +45,17 @@ def line(name: str, one: dict[str, Any]) -> str:
     """Return a line of the table."""
     gigabytes = [f"{one[key] / 1e9:9.2f}" for key in ("peak", "baseline", "input", "output")]
     return (
-        f"{name:<12}{one['seconds']:>8.2f} s{one['work_seconds']:>9.2f} s"
+        f"{name:<16}{one['seconds']:>8.2f} s{one['work_seconds']:>9.2f} s"
         f"{''.join(gigabytes)}{excess(one):>10.3f}"
     )
+
+
+def row(name: str, *command: str) -> tuple[str, bool]:
+    """Return the line of a command, or why it has none, and whether it ended well."""
+    try:
+        return line(name, run_whole(*command)), True
+    except RuntimeError as error:
+        return f"{name:<16}{error}", False
 
 
 def main() -> int:
@@ -65,19 +73,20 @@ def main() -> int:
     commands = {
         "fastcache": (sys.executable, "ours/gaf_whole.py", str(options.threads)),
         "pyts": (options.peers_python, "peers/pyts_whole.py"),
+        "memory alone": (sys.executable, "ours/memory_whole.py", str(options.threads)),
     }
     print(f"{' x '.join(map(str, shape))}, both fields; fastcache on {options.threads} threads")
-    print("             command      work     peak RSS  before   input   output  growth / (in + out)")
+    print(
+        "             command      work     peak RSS  before   input   output  growth / (in + out)"
+    )
     failed = False
     with tempfile.TemporaryDirectory(prefix="fastcache-bench-") as folder:
         path = Path(folder) / "series.npy"
         np.save(path, walks(*shape))
         for name, (python, script, *more) in commands.items():
-            try:
-                print(line(name, run_whole(python, script, str(path), *more)), flush=True)
-            except RuntimeError as error:
-                print(f"{name:<12}{error}", flush=True)
-                failed = True
+            printed, ended_well = row(name, python, script, str(path), *more)
+            print(printed, flush=True)
+            failed = failed or not ended_well
     print("GB of 10^9 bytes; before: interpreter and imports")
     return 1 if failed else 0
 

@@ -13,8 +13,17 @@ from pathlib import Path
 
 import machine
 import session
-from gaf_rows import PEERS, ROWS, SHOWN, Plan
+from gaf_plan import Plan
+from gaf_rows import PEERS, ROWS, SHOWN
 from harness import Measured
+
+HOW = """
+series are random walks in float64, windows in float32
+ours writes to memory that was written before, but for whole commands; pyts makes its own, float64
+a round's seconds are the median of several passes; what one worker compares takes turns in them
+whole commands: start, imports, reading, fresh memory, end; pyts compiles when it is imported
+growth of memory does not count interpreter and imports; pyts makes one field after the other
+"""
 
 
 def notes(results: Mapping[str, Measured]) -> list[str]:
@@ -41,13 +50,7 @@ def main() -> int:
         results = session.run_groups(plan.groups(), options.only, options.rounds)
     said = [
         *session.conditions(cores, options.rounds),
-        "series are random walks in float64, windows in float32; images are written to memory that "
-        "was written before, but for whole commands; pyts always makes memory of its own, float64",
-        "a round's seconds are the median of several passes; what a ratio compares within one "
-        "worker takes turns there",
-        "whole commands: start, imports, reading, fresh memory, end; growth of memory does not "
-        "count interpreter and imports. pyts compiles its functions when it is imported, and lets "
-        "the first field go before it makes the second",
+        *HOW.strip().splitlines(),
         *notes(results),
     ]
     ours = [name for name in SHOWN if name not in PEERS]

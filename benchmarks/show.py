@@ -6,7 +6,6 @@ from pathlib import Path
 from harness import Measured, Stat
 from rows import Outcome
 
-
 _TENTHS = ("%", "ms", "MB", "GB/s")
 
 

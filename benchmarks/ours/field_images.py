@@ -1,8 +1,8 @@
 """Images of the same series as a rival's, into memory that is there already.
 
-paths: the series, (n, t) or (n, channels, t).  options: the ``estimator``, its ``params``; ``batch``
-series at a time, or all; ``expected``, what the rival made of the first ones, which ours must agree
-with to ``tolerance``; ``passes`` of a round, of which the median counts.
+paths: the series, (n, t) or (n, channels, t).  options: the ``estimator``, its ``params``;
+``batch`` series at a time, or all; ``expected``, what the rival made of the first ones, which ours
+must agree with to ``tolerance``; ``passes`` of a round, of which the median counts.
 """
 
 from pathlib import Path

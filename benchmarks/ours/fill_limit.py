@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import native
@@ -29,7 +30,7 @@ class FillLimit:
         bounds = [start + size * part // self._threads for part in range(self._threads + 1)]
         others = [
             self._helpers.submit(self._function, first, end - first, width)
-            for first, end in zip(bounds[1:], bounds[2:], strict=False)
+            for first, end in pairwise(bounds[1:])
         ]
         self._function(bounds[0], bounds[1] - bounds[0], width)
         for other in others:

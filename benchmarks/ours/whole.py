@@ -1,7 +1,7 @@
 """A whole command in every round: its seconds from start to end, and its own peak memory.
 
 paths: the series.  options: the ``script`` below benchmarks/, its interpreter, ``python``, and
-``arguments``; the ``items`` that it makes.
+``arguments``; the ``package`` that it is about, and the ``items`` that it makes.
 """
 
 import subprocess
