@@ -17,6 +17,7 @@ typedef __m256d VD;
 #define BYTE_UNIT 4
 #define VECTOR 32 /* bytes */
 #define STREAMS 1
+#define NEAREST _MM_FROUND_TO_NEAREST_INT
 
 #define vf_loadu _mm256_loadu_ps
 #define vf_store _mm256_store_ps
@@ -73,8 +74,7 @@ INLINE void put_f32(uint8_t *out, const VF *made, int streaming) {
 }
 
 INLINE void put_f16(uint8_t *out, const VF *made, int streaming) {
-  const int nearest = _MM_FROUND_TO_NEAREST_INT;
-  put(out, _mm256_set_m128i(_mm256_cvtps_ph(made[1], nearest), _mm256_cvtps_ph(made[0], nearest)),
+  put(out, _mm256_set_m128i(_mm256_cvtps_ph(made[1], NEAREST), _mm256_cvtps_ph(made[0], NEAREST)),
       streaming);
 }
 

@@ -17,6 +17,7 @@ typedef __m512d VD;
 #define BYTE_UNIT 4
 #define VECTOR 64 /* bytes */
 #define STREAMS 1
+#define NEAREST _MM_FROUND_TO_NEAREST_INT
 
 #define vf_loadu _mm512_loadu_ps
 #define vf_store _mm512_store_ps
@@ -75,8 +76,7 @@ INLINE __m512i joined(__m256i low, __m256i high) {
 }
 
 INLINE void put_f16(uint8_t *out, const VF *made, int streaming) {
-  const int nearest = _MM_FROUND_TO_NEAREST_INT;
-  put(out, joined(_mm512_cvtps_ph(made[0], nearest), _mm512_cvtps_ph(made[1], nearest)), streaming);
+  put(out, joined(_mm512_cvtps_ph(made[0], NEAREST), _mm512_cvtps_ph(made[1], NEAREST)), streaming);
 }
 
 /* Upper halves, rounded half to even. */

@@ -21,7 +21,7 @@ LARGEST = 12 << 10  # libFuzzer mutates small inputs far more often
 CHOICES = 32  # bytes that the targets read from the end
 REQUESTS = 3
 SIGNATURES = {b"\xff\xd8": "jpeg", b"\x89PNG": "png", b"RIFF": "webp"}
-RESAMPLE_SEEDS = 200
+RANDOM_SEEDS = 200
 
 
 def png_kinds() -> dict[str, bytes]:
@@ -96,10 +96,11 @@ def main() -> None:
         for request in range(REQUESTS):
             tail = rng.randbytes(CHOICES) if request else bytes(CHOICES)
             (folder / f"{name}-{request}").write_bytes(data + tail)
-    folder = root / "resample"
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(RESAMPLE_SEEDS):
-        (folder / f"{number:03d}").write_bytes(rng.randbytes(rng.randrange(40, 300)))
+    for target in ("resample", "field"):
+        folder = root / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(RANDOM_SEEDS):
+            (folder / f"{number:03d}").write_bytes(rng.randbytes(rng.randrange(40, 300)))
     for folder in sorted(root.iterdir()):
         print(f"{len(list(folder.iterdir()))} seeds in {folder}")
 

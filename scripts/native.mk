@@ -65,10 +65,10 @@ export UBSAN_OPTIONS ?= print_stacktrace=1
 VALGRIND ?= valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
 .SECONDARY:
 
-# Every test once with the scalar code and once with the best instruction set of this processor.
+# Every test with the scalar code, with AVX2 and with the best instruction set of this processor.
 test: $(TESTS)
 	$(if $(TESTS),,$(error no tests/c/test_*.c))
-	@set -e; for test in $(TESTS); do for cpu in scalar native; do \
+	@set -e; for test in $(TESTS); do for cpu in scalar avx2 native; do \
 	    echo "== $$test FASTCACHE_CPU=$$cpu"; \
 	    if [ $$cpu = native ]; then unset FASTCACHE_CPU; else export FASTCACHE_CPU=$$cpu; fi; \
 	    $$test; \

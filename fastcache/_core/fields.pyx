@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_STRIDED, PyBUF_WRITABLE, PyBuffer_Release,
+    PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_STRIDED_RO, PyBUF_WRITABLE, PyBuffer_Release,
     PyObject_GetBuffer,
 )
 from libc.stdint cimport int64_t, uint8_t
@@ -122,7 +122,7 @@ cdef class FieldJob:
                  int store=AUTO):
         """Return the job for an array of shape (samples, channels, length), with any strides."""
         cdef FieldJob self = FieldJob.__new__(FieldJob)
-        PyObject_GetBuffer(series, &self.source, PyBUF_STRIDED)
+        PyObject_GetBuffer(series, &self.source, PyBUF_STRIDED_RO)
         if self.source.ndim != 3:
             raise ArgumentError(f"series of {self.source.ndim} axes: give (samples, channels, length)")
         cdef _capi_fields.fc_series *to = &self.job.series

@@ -7,10 +7,10 @@ process: a forked child has none of its parent's threads and makes its own on fi
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from fastcache.errors import ArgumentError
 
@@ -124,3 +124,28 @@ def run(function: Callable[[], object], threads: int) -> None:
     for error in errors:
         if error is not None:
             raise error
+
+
+class Work(Protocol):
+    """Work that any number of threads may enter at once: the C core's jobs are such."""
+
+    def run(self) -> None:
+        """Work until nothing is left."""
+
+
+# Waking a thread takes as long as writing this much.
+_BYTES_PER_THREAD = 2 << 20
+
+
+def run_jobs(jobs: Sequence[Work], size: int, threads: int) -> None:
+    """Run jobs that write `size` bytes in all, on as many threads as that much work is worth."""
+
+    def work() -> None:
+        for job in jobs:
+            job.run()
+
+    worth = min(threads, size // _BYTES_PER_THREAD)
+    if worth > 1:
+        run(work, worth)
+    else:
+        work()

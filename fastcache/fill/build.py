@@ -13,16 +13,18 @@ from fastcache._core import threads as pool
 from fastcache.errors import ArgumentError, SchemaError
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.failures import decode_error, zero_rows
+from fastcache.fill.feeds import make_columns
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.options import FillOptions, select
 from fastcache.fill.plan import ColumnPlan, Plan, row_text
 from fastcache.fill.progress import Meter
-from fastcache.fill.values import ItemsColumns, ValuesColumn
+from fastcache.fill.values import ValuesColumn
 from fastcache.memory.arena import Arena, ArenaLayout, DenseColumn, plan_layout
 from fastcache.memory.budget import Reading, check, read_budget
-from fastcache.schema import Field, Scalar, Text, structure_to_json
-from fastcache.sources.base import ImageFiles, Items, Layout, Source, Values
+from fastcache.memory.row_numbers import AllRows, RowNumbers
+from fastcache.schema import Derived, Field, Scalar, Text, structure_to_json
+from fastcache.sources.base import Layout, Source, Values
 
 INDEX = "_index"
 PATH = "_path."
@@ -54,28 +56,14 @@ class _Fill:
         self.rows = select(len(source), options.limit, options.seed)
         if not len(self.rows):
             raise ArgumentError("the source has no samples")
-        self.columns = self._columns(source)
+        self._check_names()
+        self.columns = make_columns(source, self.source_layout, self.rows, options)
         self.failed: list[tuple[str, str]] = []  # path (or "sample k") and reason
 
-    def _columns(self, source: Source) -> list[ColumnFill]:
-        feeds = self.source_layout.feeds
-        for name in feeds:
+    def _check_names(self) -> None:
+        for name in self.source_layout.feeds:
             if name == INDEX or name.startswith(PATH):
                 raise SchemaError(f"column {name!r}: that name is the arena's own; rename the key")
-        columns: list[ColumnFill] = []
-        for name, feed in feeds.items():
-            if isinstance(feed, ImageFiles):
-                paths = [feed.paths[row] for row in self.rows.tolist()]
-                columns.append(FilesColumn(name, paths, feed.mask, self.options))
-            elif isinstance(feed, Values):
-                columns.append(ValuesColumn(name, feed, self.rows))
-        items = {name: feed for name, feed in feeds.items() if isinstance(feed, Items)}
-        if items:
-            columns.append(ItemsColumns(source, items, self.rows, self.options))
-        pil = any(feed.pil for feed in items.values())
-        if self.options.store and not (pil or self._files(columns)):
-            raise ArgumentError("store= was given, but the source has no images to apply it to")
-        return columns
 
     @staticmethod
     def _files(columns: Sequence[ColumnFill]) -> dict[str, FilesColumn]:
@@ -104,29 +92,31 @@ class _Fill:
             column.keep(good)
         self.rows = self.rows[good]
 
-    def _settle_failures(self, arena: Arena) -> npt.NDArray[np.int64]:
+    def _settle_failures(self, arena: Arena) -> RowNumbers:
         """Record rows that failed while filling; return the rows that the dataset shows."""
         bad = self._bad_rows()
-        shown = np.arange(len(self.rows), dtype=np.int64)
+        shown = AllRows(len(self.rows))
         if not bad:
             return shown
         for column in self.columns:
-            if not isinstance(column, ValuesColumn):
+            if column.can_fail:
                 for name in column.layout():
                     zero_rows(arena, name, [*bad])
         self.failed += bad.values()
-        return shown if self.options.on_error == "fill" else np.setdiff1d(shown, [*bad])
+        return shown if self.options.on_error == "fill" else np.setdiff1d(shown.copy(), [*bad])
 
     # -- plan -------------------------------------------------------------------------------
 
     def _internal_columns(self) -> list[ColumnFill]:
         """Return the columns that the dataset keeps for itself: paths, and the order of rows."""
-        count = np.arange(len(self.rows))
-        paths = [
+        count = AllRows(len(self.rows))
+        paths: list[ColumnFill] = [
             ValuesColumn(PATH + name, Values(column.paths, Text()), count)
             for name, column in self._files(self.columns).items()
         ]
-        index = Values(count.astype(np.int64), Scalar("int64"))
+        if not any(column.can_fail for column in self.columns):
+            return paths  # all rows are shown, which needs no table
+        index = Values(count.copy(), Scalar("int64"))
         return [*paths, ValuesColumn(INDEX, index, count)]
 
     def _plan(self, columns: Sequence[ColumnFill], budget: Reading) -> tuple[ArenaLayout, Plan]:
@@ -138,11 +128,12 @@ class _Fill:
                 fields[name] = field
                 if ragged is not None:
                     shapes[name] = ragged
-        layout = plan_layout(fields, len(self.rows), shapes)
+        stored = {n: field for n, field in fields.items() if not isinstance(field, Derived)}
+        layout = plan_layout(stored, len(self.rows), shapes)
         plan = Plan(
             samples=len(self.rows),
             columns=tuple(
-                ColumnPlan(name, row_text(field), layout.columns[name].values_bytes)
+                ColumnPlan(name, row_text(field, len(self.rows)), layout.bytes_of(name))
                 for name, field in fields.items()
             ),
             arena_bytes=layout.total_bytes,
@@ -180,10 +171,11 @@ class _Fill:
         try:
             self._fill(columns, arena)
             shown = self._settle_failures(arena)
-            index = arena.column(INDEX)
-            assert isinstance(index, DenseColumn)
-            index.rows[: len(shown)] = shown
-            del index
+            if INDEX in layout.columns:
+                index = arena.column(INDEX)
+                assert isinstance(index, DenseColumn)
+                index.rows[: len(shown)] = shown
+                del index
             seconds = (probed - self.begun, time.perf_counter() - probed)
             arena.commit(self._catalog(plan, len(shown), seconds))
         except BaseException:
@@ -221,7 +213,7 @@ class _Fill:
             "probe_seconds": seconds[0],
             "fill_seconds": seconds[1],
             "columns": {
-                name: {"row": row_text(field), **column.facts()}
+                name: {"row": row_text(field, len(self.rows)), **column.facts()}
                 for column in self.columns
                 for name, (field, _) in column.layout().items()
             },

@@ -35,6 +35,8 @@ class ColumnFill(ABC):
         Rows that cannot be had: what they are called (a path) and why.
     items : int
         Steps that progress counts for this column.
+    can_fail : bool
+        Whether rows of it may turn out not to be had.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ColumnFill(ABC):
     alone: int = 0
     tables: int = 0
     items: int = 0
+    can_fail: bool = True
     threads: int | None = None  # None: as many as the user allows
     on_caller: bool = False  # run its jobs on the thread that asked for the fill
 

@@ -17,6 +17,7 @@ from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.limits import core_limits, too_large_for_pillow
 from fastcache.fill.options import CHANNELS, FillOptions
 from fastcache.memory.arena import Arena
+from fastcache.memory.windows import WindowColumn
 from fastcache.schema import Image, Mask
 from fastcache.transforms import FILTERS, StorePlan, compile_store, store_for_masks
 
@@ -219,14 +220,15 @@ class FilesColumn(ColumnFill):
 
     def _c_job(self, arena: Arena) -> Iterator[Job]:
         assert self._store is not None
-        table = self._table
+        table, column = self._table, arena.column(self.name)
+        assert not isinstance(column, WindowColumn)
         mine = table.status == core.PENDING
         job = FillJob(
             table.packed_paths(),
             self._spec(),
             self._store.geometry.view(np.uint8),
             arena.buffer,
-            arena.column(self.name).row_offsets(),
+            column.row_offsets(),
             table.status.view(np.uint8),
             table.detail.view(np.uint8),
             table.mends,

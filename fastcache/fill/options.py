@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from fastcache.errors import ArgumentError
 from fastcache.fill.formats import check_extra_formats
 from fastcache.fill.limits import Limits, settled
 from fastcache.fill.progress import ProgressCallback
+from fastcache.memory.row_numbers import AllRows, RowNumbers
 from fastcache.transforms import Operation, normalize_store
 
 Color: TypeAlias = Literal["L", "RGB", "RGBA", "I;16"]
@@ -61,7 +61,7 @@ class FillOptions:
             raise ArgumentError(f"seed={self.seed!r}: give an int of at least 0")
 
 
-def select(count: int, limit: int | float | None, seed: int) -> npt.NDArray[np.int64]:
+def select(count: int, limit: int | float | None, seed: int) -> RowNumbers:
     """Return which of `count` samples are taken, in their own order.
 
     Parameters
@@ -77,13 +77,13 @@ def select(count: int, limit: int | float | None, seed: int) -> npt.NDArray[np.i
         If `limit` is neither, or takes nothing.
     """
     if limit is None:
-        return np.arange(count, dtype=np.int64)
+        return AllRows(count)
     if isinstance(limit, bool) or not isinstance(limit, int | float | np.integer | np.floating):
         raise ArgumentError(f"limit={limit!r}: give a number of samples, or a share in (0, 1]")
     if isinstance(limit, int | np.integer):
         if limit < 1:
             raise ArgumentError(f"limit={limit}: give at least 1 sample")
-        return np.arange(min(count, int(limit)), dtype=np.int64)
+        return AllRows(min(count, int(limit)))
     if not 0 < limit <= 1:
         raise ArgumentError(f"limit={limit}: a share lies in (0, 1]; for a number give an int")
     share = max(1, round(count * float(limit)))

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastcache.memory.units import format_bytes
-from fastcache.schema import Field
+from fastcache.schema import Derived, Field, Once, WindowLabels, WindowStatistics
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,30 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def row_text(field: Field) -> str:
-    """Return what a row of a column is, in words."""
+def row_text(field: Field, count: int) -> str:
+    """Return what the `count` rows of a column are, in words."""
+    if isinstance(field, Once):
+        whole = f"{field.dtype} {_by(field.shape)}"
+        if isinstance(field, WindowLabels):
+            return (
+                f"labels {whole}, {_WINDOW_LABELS[field.how] if field.length > 1 else 'by series'}"
+            )
+        return f"series {whole}, {count:,} windows of {field.length}"
+    if isinstance(field, Derived):
+        what = ", ".join(field.names) if isinstance(field, WindowStatistics) else "the window"
+        return f"array {field.dtype} {_by(field.shape)}, made on read: {what}"
     shape = field.row_shape
     if shape is None:
         return f"{field.kind} {field.dtype}, each its own size"
-    size = "x".join(map(str, shape))
-    return f"{field.kind} {field.dtype} {size}".rstrip()
+    return f"{field.kind} {field.dtype} {_by(shape)}".rstrip()
+
+
+_WINDOW_LABELS = {
+    "last": "the last of each window",
+    "majority": "the most frequent of each window",
+    "any": "whether any of a window is not zero",
+}
+
+
+def _by(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))

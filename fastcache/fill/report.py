@@ -14,6 +14,9 @@ _WORDS = {
     "through_numpy": "through NumPy",
     "codec_warnings": "codec warnings",
     "store_in_python": "store runs in Python",
+    "skipped_windows": "windows left out for values that are not finite",
+    "short_series": "series shorter than a window",
+    "interpolated_values": "interpolated values",
 }
 
 
@@ -38,6 +41,13 @@ class Report(Mapping[str, Any]):
         as pairs of path and what is wrong.
     ``store_in_python``
         Why C could not do ``store=`` of some or all images; "" if it could.
+
+    Of a column of windows:
+
+    ``skipped_windows``, ``interpolated_values``
+        Number of windows left out, and of values filled in, for values that are not finite.
+    ``short_series``
+        Number of series that are shorter than a window, and so give none.
     """
 
     def __init__(self, facts: Mapping[str, Any]) -> None:

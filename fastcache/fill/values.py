@@ -12,6 +12,7 @@ from fastcache.fill.job import ItemJob, Job, reason_of
 from fastcache.fill.options import CHANNELS, FillOptions
 from fastcache.fill.pillow_step import mask_array, stored_image
 from fastcache.memory.arena import Arena, DenseColumn
+from fastcache.memory.row_numbers import RowNumbers
 from fastcache.schema import Field, Image, Mask, Nothing, Ragged, Text
 from fastcache.sources.base import Items, Source, Values
 from fastcache.transforms import Operation, apply_store, compile_store, store_for_masks
@@ -29,7 +30,9 @@ def encode_text(value: object, what: str) -> bytes:
 class ValuesColumn(ColumnFill):
     """A `Values` feed: copied in chunks of rows."""
 
-    def __init__(self, name: str, feed: Values, rows: npt.NDArray[np.int64]) -> None:
+    can_fail = False
+
+    def __init__(self, name: str, feed: Values, rows: RowNumbers) -> None:
         super().__init__(name)
         self._feed = feed
         self._rows = rows
@@ -87,7 +90,7 @@ class ItemsColumns(ColumnFill):
         self,
         source: Source,
         feeds: dict[str, Items],
-        rows: npt.NDArray[np.int64],
+        rows: RowNumbers,
         options: FillOptions,
     ) -> None:
         super().__init__("sample")
@@ -140,12 +143,10 @@ class ItemsColumns(ColumnFill):
 class _ItemColumn:
     """One of them."""
 
-    def __init__(
-        self, name: str, feed: Items, rows: npt.NDArray[np.int64], options: FillOptions
-    ) -> None:
+    def __init__(self, name: str, feed: Items, rows: RowNumbers, options: FillOptions) -> None:
         self.name = name
         self._feed = feed
-        self._shapes = None if feed.shapes is None else feed.shapes[rows]
+        self._shapes = None if feed.shapes is None else feed.shapes[np.asarray(rows)]
         self._count = len(rows)
         self._color = options.color
         self._store: Sequence[Operation] = (

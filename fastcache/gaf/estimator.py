@@ -15,7 +15,7 @@ from fastcache.errors import ArgumentError, ArgumentTypeError
 from fastcache.gaf.expand import Plan, check_out, expand, image_shape
 from fastcache.gaf.frames import CONTAINERS, framed
 from fastcache.gaf.params import resolve_jobs
-from fastcache.gaf.series import as_series
+from fastcache.gaf.series import as_series, check_finite
 
 _Self = TypeVar("_Self", bound="SeriesTransform")
 
@@ -53,7 +53,7 @@ class SeriesTransform(ABC):
         self
         """
         if X is not None:
-            as_series(X)
+            check_finite(as_series(X))
         return self
 
     def transform(self, X: Any, out: npt.NDArray[Any] | None = None) -> Any:
@@ -90,7 +90,10 @@ class SeriesTransform(ABC):
                 "an ArenaDataset, or through SeriesImages, bfloat16 makes torch tensors"
             )
         shape = image_shape(plan, series, self.flatten)
-        images = np.empty(shape, plan.dtype) if out is None else check_out(out, shape, plan.dtype)
+        if out is None:
+            images = np.empty(shape, plan.dtype)
+        else:
+            images = check_out(out, shape, plan.dtype, series)
         expand(plan, series, images, threads)
         return framed(self, X, images)
 

@@ -1,5 +1,6 @@
 """From series and a plan to images: shapes, the output, and threads that fill it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,6 @@ from fastcache.errors import ArgumentError, ArgumentTypeError
 from fastcache.gaf.series import why_not_finite
 
 Array = npt.NDArray[Any]
-
-# Waking a thread takes as long as writing this much.
-_BYTES_PER_THREAD = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def image_shape(plan: Plan, series: Array, flatten: bool) -> tuple[int, ...]:
     return shape
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: str) -> Array:
+def check_out(out: Any, shape: tuple[int, ...], dtype: str, series: Array) -> Array:
     """Return the user's output array; raise if images cannot be written into it as they are."""
     if not isinstance(out, np.ndarray):
         raise ArgumentTypeError(f"out must be a NumPy array, not {type(out).__name__}")
@@ -66,8 +64,16 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: str) -> Array:
             "out is not C-contiguous: give numpy.empty(shape, dtype), or a part of "
             "one along its first axis"
         )
+    if not out.flags.aligned:
+        raise ArgumentError(
+            f"out is not aligned: it must begin at a multiple of {out.itemsize} bytes"
+        )
     if not out.flags.writeable:
         raise ArgumentError("out is read-only: give an array that can be written to")
+    if np.may_share_memory(out, series):
+        raise ArgumentError(
+            "out and X share memory: images would overwrite series that are still to be read"
+        )
     return out
 
 
@@ -100,27 +106,32 @@ def expand(plan: Plan, series: Array, out: Array, threads: int) -> None:
             )
         )
         first += spec.images * channels
-    run(jobs, out.nbytes, threads)
+    pool.run_jobs(jobs, out.nbytes, threads)
     for job in jobs:
         if job.refused is not None:
             raise refusal(job.refused, cube)
 
 
-def run(jobs: list[core.FieldJob], size: int, threads: int) -> None:
-    """Run jobs that write `size` bytes in all on as many threads as that much work is worth."""
+def refusal(
+    refused: tuple[int, int, int], cube: Array | Mapping[int, Sequence[Array]], of: str = ""
+) -> ArgumentError:
+    """Return why a series was refused.
 
-    def work() -> None:
-        for job in jobs:
-            job.run()
-
-    pool.run(work, max(1, min(threads, size // _BYTES_PER_THREAD)))
-
-
-def refusal(refused: tuple[int, int, int], cube: Array) -> ArgumentError:
-    """Return why a series of (n, channels, t) was refused."""
+    Parameters
+    ----------
+    refused : tuple of int
+        As ``FieldJob.refused`` tells it: status, sample, channel.
+    cube : array or mapping
+        ``cube[sample]`` are the sample's channels.
+    of : str
+        What samples are counted in, if not in X.
+    """
     status, sample, channel = refused
-    row = cube[sample, channel]
-    where = f"Sample {sample}" + (f", channel {channel}" if cube.shape[1] > 1 else "")
+    channels = cube[sample]
+    row = channels[channel]
+    where = f"Sample {sample}{of and ' '}{of}" + (
+        f", channel {channel}" if len(channels) > 1 else ""
+    )
     if status == core.OUT_OF_RANGE:
         return ArgumentError(
             "If 'sample_range' is None, all the values of X must be between -1 and 1. "

@@ -34,7 +34,7 @@ def framed(transform: "SeriesTransform", x: Any, images: npt.NDArray[Any]) -> An
             f"set_output(transform={container!r}) needs {container}: pip install {container}"
         ) from error
     if container == "pandas":
-        index = getattr(x, "index", None)
+        index = x.index if hasattr(x, "iloc") else None  # a list's index is something else
         return package.DataFrame(images, index=index, columns=columns, copy=False)
     return package.DataFrame(np.asarray(images), schema=columns, orient="row")
 

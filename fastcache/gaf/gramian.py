@@ -8,7 +8,7 @@ from fastcache._core import fields as core
 from fastcache.errors import ArgumentError, ArgumentTypeError
 from fastcache.gaf.estimator import SeriesTransform
 from fastcache.gaf.expand import Plan
-from fastcache.gaf.paa import segments, size_of
+from fastcache.gaf.paa import is_real, segments, size_of
 from fastcache.gaf.params import dtype_name, output_range
 
 _KINDS = {
@@ -128,6 +128,8 @@ def _check_range(sample_range: Any) -> None:
         raise ArgumentTypeError(f"'sample_range' must be None or a tuple. It is {sample_range!r}.")
     if len(sample_range) != 2:
         raise ArgumentError("If 'sample_range' is a tuple, its length must be equal to 2.")
+    if not all(map(is_real, sample_range)):
+        raise ArgumentTypeError(f"'sample_range' must hold two numbers. It is {sample_range!r}.")
     if not -1 <= sample_range[0] < sample_range[1] <= 1:
         raise ArgumentError(
             "If 'sample_range' is a tuple, it must satisfy -1 <= sample_range[0] < "

@@ -1,6 +1,5 @@
 """What estimators of this package are told, checked when they transform, as scikit-learn does."""
 
-import math
 import sys
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from fastcache._core import threads
 from fastcache.errors import ArgumentError, ArgumentTypeError
+from fastcache.gaf.paa import is_real
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "uint16", "uint8")
 _LARGEST = {
@@ -27,9 +27,10 @@ def dtype_name(dtype: Any) -> str:
         For types that images cannot have.
     """
     name = str(dtype).removeprefix("torch.")
-    if name not in DTYPES:
+    if name not in DTYPES and dtype is not None:  # which NumPy takes for float64
         try:
-            name = np.dtype(dtype).newbyteorder("=").name
+            given = np.dtype(dtype)
+            name = given.name if given.isnative else ""
         except TypeError:
             name = ""
     if name not in DTYPES:
@@ -59,20 +60,20 @@ def output_range(out_range: Any, dtype: str, low: float) -> tuple[float, float]:
     )
     if out_range is None:
         return (least, largest) if integer else (low, 1.0)
-    if not isinstance(out_range, tuple) or len(out_range) != 2:
-        raise ArgumentTypeError(
-            f"'out_range' must be None or a tuple (low, high), not {out_range!r}"
-        )
-    try:
-        first, last = (float(bound) for bound in out_range)
-    except (TypeError, ValueError) as error:
-        raise ArgumentTypeError(f"'out_range' must hold two numbers, not {out_range!r}") from error
-    if not (least <= first < last <= largest) or math.isnan(first + last):
+    wrong = f"'out_range' must be None or a tuple (low, high), not {out_range!r}"
+    if not isinstance(out_range, tuple):
+        raise ArgumentTypeError(wrong)
+    if len(out_range) != 2:
+        raise ArgumentError(wrong)
+    first, last = out_range
+    if not (is_real(first) and is_real(last)):
+        raise ArgumentTypeError(f"'out_range' must hold two numbers, not {out_range!r}")
+    if not least <= first < last <= largest:
         raise ArgumentError(
             f"'out_range' must satisfy {least:g} <= low < high <= {largest:g} for {dtype}, "
             f"not {out_range!r}"
         )
-    return first, last
+    return float(first), float(last)
 
 
 def resolve_jobs(n_jobs: Any) -> int:

@@ -68,13 +68,20 @@ def _as_array(x: Any) -> Array:
 def _as_floats(array: Array) -> Array:
     """Return numbers that are kept as objects, as text or in more than 8 bytes as float64."""
     try:
-        return array.astype(np.float64)
+        with np.errstate(over="ignore"):  # what is too large for float64 is refused as infinite
+            return array.astype(np.float64)
     except TypeError as error:
         if "complex" in str(error):
             raise ArgumentError("Complex data not supported: give real series") from error
         raise ArgumentTypeError(f"X holds what is no number: {error}") from error
-    except ValueError as error:
-        raise ArgumentError(f"X holds what is no number: {error}") from error
+    except (ValueError, OverflowError) as error:
+        raise ArgumentError(f"X holds what is no number for float64: {error}") from error
+
+
+def check_finite(series: Array) -> None:
+    """Raise ArgumentError for NaN and infinity: what `transform` finds while it works."""
+    if series.dtype.kind == "f" and not np.isfinite(series).all():
+        raise ArgumentError(why_not_finite(series))
 
 
 def why_not_finite(row: Array) -> str:

@@ -1,4 +1,4 @@
-"""A column as arrays over the arena's memory: dense, or ragged."""
+"""A column as arrays over the arena's memory: dense, ragged, or windows of what is there once."""
 
 import operator
 from dataclasses import dataclass
@@ -8,8 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcache.errors import ArgumentError
-from fastcache.memory.layout import OFFSET_DTYPE, SHAPE_DTYPE, ColumnLayout
-from fastcache.schema import Field
+from fastcache.memory.layout import (
+    GRID_DTYPE,
+    GRID_ROWS,
+    OFFSET_DTYPE,
+    SHAPE_DTYPE,
+    ColumnLayout,
+)
+from fastcache.memory.windows import WindowColumn
+from fastcache.schema import Field, Once
 
 
 def _row_numbers(indices: ArrayLike | None, count: int) -> NDArray[np.int64]:
@@ -114,7 +121,7 @@ class RaggedColumn:
         return elements * self.field.itemsize
 
 
-Column: TypeAlias = DenseColumn | RaggedColumn
+Column: TypeAlias = DenseColumn | RaggedColumn | WindowColumn
 
 
 def _typed(
@@ -127,6 +134,11 @@ def _typed(
 def make_column(memory: NDArray[np.uint8], count: int, layout: ColumnLayout) -> Column:
     """Return a column of ``count`` rows as views of ``memory``, the whole arena's bytes."""
     column, dtype = layout.field, np.dtype(layout.field.dtype)
+    if isinstance(column, Once):
+        assert layout.grids is not None
+        values = _typed(memory, layout.values, column.shape, dtype)
+        grids = _typed(memory, layout.grids, (GRID_ROWS, column.grids), GRID_DTYPE)
+        return WindowColumn(column, layout.values, values, grids, count)
     if layout.offsets is None or layout.shapes is None:
         assert column.row_shape is not None
         rows = _typed(memory, layout.values, (count, *column.row_shape), dtype)

@@ -1,6 +1,5 @@
 """Where each column lies in an arena: arithmetic only, nothing is allocated here."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcache.errors import SchemaError
-from fastcache.schema import Field, field_from_json
+from fastcache.schema import Field, Once, field_from_json
 
 # Pages are 4, 16 or 64 KiB: a boundary of all three, so that a large column can be mapped,
 # advised and registered by itself.  Small columns are packed to whole cache lines.
@@ -19,6 +18,8 @@ _MAX_BYTES = 1 << 62
 
 OFFSET_DTYPE = np.dtype(np.int64)
 SHAPE_DTYPE = np.dtype(np.int32)
+GRID_DTYPE = np.dtype(np.int64)
+GRID_ROWS = 5  # first row, rows per series, first element, distance of series, distance of rows
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class ColumnLayout:
         Ragged columns: offset of int64 [N + 1], where each row starts, in elements.
     shapes : int or None
         Ragged columns: offset of int32 [N, field.ndim], the shape of each row.
+    grids : int or None
+        Columns of windows: offset of int64 [5, field.grids], where rows begin.
     """
 
     field: Field
@@ -43,6 +46,7 @@ class ColumnLayout:
     elements: int
     offsets: int | None = None
     shapes: int | None = None
+    grids: int | None = None
 
     @property
     def values_bytes(self) -> int:
@@ -71,6 +75,10 @@ class ArenaLayout:
     ragged_shapes: Mapping[str, NDArray[np.int64]] = field(
         default_factory=dict, compare=False, repr=False
     )
+
+    def bytes_of(self, name: str) -> int:
+        """Return the bytes of a column's elements; 0 for one that takes no place."""
+        return self.columns[name].values_bytes if name in self.columns else 0
 
     def to_json(self) -> dict[str, Any]:
         """Return a dict that :meth:`from_json` turns back into this layout."""
@@ -167,11 +175,13 @@ def plan_layout(
     kept: dict[str, NDArray[np.int64]] = {}
     for name, column in columns.items():
         _check_field(name, column)
-        if column.row_shape is not None:
-            elements = count * math.prod(column.row_shape)
-            placed[name] = ColumnLayout(
-                column, allocator.take(elements * column.itemsize), elements
-            )
+        whole = column.elements(count)
+        if whole is not None:
+            start = allocator.take(whole * column.itemsize)
+            grids = None
+            if isinstance(column, Once):
+                grids = allocator.take(GRID_ROWS * column.grids * GRID_DTYPE.itemsize)
+            placed[name] = ColumnLayout(column, start, whole, grids=grids)
             continue
         kept[name] = _checked_shapes(name, column, count, ragged_shapes or {})
         elements = int(row_elements(name, kept[name]).sum())

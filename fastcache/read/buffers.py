@@ -7,7 +7,6 @@ import torch
 from torch.utils.data import get_worker_info
 
 from fastcache._core import threads as pool
-from fastcache._core.batch import CopyJob
 from fastcache._core.lease import Pool
 
 # Idle memory that the process keeps for its next batches: a few large ones (256 photos of 224
@@ -20,8 +19,6 @@ if hasattr(os, "register_at_fork"):
 _LEASE_FROM = 64 << 10
 # From here on a batch does not stay in the cache until it is used: write past it.
 STREAM_FROM = 4 << 20
-# Waking a thread takes as long as copying this much.
-_BYTES_PER_THREAD = 2 << 20
 
 
 def new_bytes(size: int) -> torch.Tensor:
@@ -39,17 +36,7 @@ def new_bytes(size: int) -> torch.Tensor:
     return torch.frombuffer(POOL.lease(size), dtype=torch.uint8)
 
 
-def run(jobs: Sequence[CopyJob], size: int, threads: int) -> None:
-    """Run the jobs, `size` bytes in all, on as many threads as that much work is worth."""
-    if get_worker_info() is not None:
-        threads = 1  # the workers are the parallelism
-    threads = min(threads, size // _BYTES_PER_THREAD)
-
-    def work() -> None:
-        for job in jobs:
-            job.run()
-
-    if threads > 1:
-        pool.run(work, threads)
-    else:
-        work()
+def run(jobs: Sequence[pool.Work], size: int, threads: int) -> None:
+    """Run jobs that write `size` bytes in all; in a worker on one thread."""
+    # The workers of a DataLoader are the parallelism.
+    pool.run_jobs(jobs, size, 1 if get_worker_info() is not None else threads)

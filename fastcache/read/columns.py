@@ -5,6 +5,7 @@ many rows as the value that a batch holds. Both are copies; nothing that leaves 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,21 +13,27 @@ import numpy.typing as npt
 import torch
 
 from fastcache._core.batch import CopyJob
+from fastcache._core.threads import Work
 from fastcache.errors import ArgumentError
 from fastcache.memory.arena import DenseColumn, RaggedColumn
 from fastcache.read.buffers import STREAM_FROM, new_bytes
-from fastcache.schema import Field, Image, Nothing, Scalar, Text
+from fastcache.read.series_rows import SeriesRows
+from fastcache.schema import Array, Field, Image
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 Pixels: TypeAlias = npt.NDArray[Any]
 
 
 class Gathered(NamedTuple):
-    """A column of a batch. Its tensors are complete once the job, if there is one, has run."""
+    """A column of a batch. Its tensors are complete once the job, if there is one, has run.
+
+    `finish`, if there is one, is called after that, and raises what the job found wrong.
+    """
 
     values: Any
-    job: CopyJob | None = None
+    job: Work | None = None
     size: int = 0
+    finish: Callable[[], None] | None = None
 
 
 class Reader(ABC):
@@ -39,6 +46,10 @@ class Reader(ABC):
     @abstractmethod
     def gather(self, rows: Rows) -> Gathered:
         """Return the values of many rows, in the order of `rows`."""
+
+    def items(self, rows: Rows) -> list[Any]:
+        """Return what ``item`` gives of many rows."""
+        return [self.item(row) for row in rows.tolist()]
 
     @staticmethod
     def pick(values: Any, k: int) -> Any:
@@ -76,6 +87,7 @@ class DenseReader(ArrayReader):
 
     def __init__(self, column: DenseColumn, field: Field) -> None:
         super().__init__(column.rows, field)
+        self._is_array = isinstance(field, Array)
         self._rows = column.rows
         self._shape = tuple(column.rows.shape[1:])
         self._row_bytes = int(np.prod(self._shape, dtype=np.int64)) * self._itemsize
@@ -89,6 +101,28 @@ class DenseReader(ArrayReader):
         memory, job = self._copy(rows * self._row_bytes, self._row_bytes, size)
         batch = memory.view(count, *self._shape)
         return Gathered(batch.permute(0, 3, 1, 2) if self.is_image else batch, job, size)
+
+    def series(self, rows: Rows) -> SeriesRows:
+        """Return where the series of some rows lie: for rows (T,) and (C, T) of plain arrays.
+
+        Raises
+        ------
+        ArgumentError
+            For images, masks, and arrays of other shapes.
+        """
+        if not self._is_array or len(self._shape) not in (1, 2):
+            raise ArgumentError(
+                f"rows of shape {self._shape} are no series: keep arrays (T,) or (channels, T)"
+            )
+        channels, length = (1, *self._shape)[-2:]
+        return SeriesRows(
+            self._bytes,
+            self._rows.dtype,
+            rows * self._row_bytes,
+            channels,
+            length * self._itemsize,
+            length,
+        )
 
 
 class RaggedReader(ArrayReader):
@@ -117,12 +151,28 @@ class RaggedReader(ArrayReader):
         return Gathered(values, job, size)
 
 
-class ScalarReader(Reader):
+# Python numbers become these in batches, as torch collates them; all others int64.
+NUMBERS: dict[str, Any] = {"b": np.bool_, "f": np.float64}
+
+
+class NumberReader(Reader):
     """Python numbers: batches are int64, float64 or bool tensors, as torch collates those."""
+
+    @staticmethod
+    def pick(values: torch.Tensor, k: int) -> int | float | bool:
+        return values[k].item()
+
+    def items(self, rows: Rows) -> list[Any]:
+        numbers: list[Any] = self.gather(rows).values.tolist()
+        return numbers
+
+
+class ScalarReader(NumberReader):
+    """Numbers that stand there, one per row."""
 
     def __init__(self, rows: npt.NDArray[Any]) -> None:
         self._rows = rows
-        self._wide = {"b": np.bool_, "f": np.float64}.get(rows.dtype.kind, np.int64)
+        self._wide = NUMBERS.get(rows.dtype.kind, np.int64)
 
     def item(self, row: int) -> int | float | bool:
         value: int | float | bool = self._rows[row].item()
@@ -135,10 +185,6 @@ class ScalarReader(Reader):
                 f"{values.max()} exceeds int64, which torch makes of ints in batches"
             )
         return Gathered(torch.from_numpy(values.astype(self._wide, copy=False)))
-
-    @staticmethod
-    def pick(values: torch.Tensor, k: int) -> int | float | bool:
-        return values[k].item()
 
 
 class TextReader(Reader):
@@ -162,13 +208,3 @@ class NothingReader(Reader):
 
     def gather(self, rows: Rows) -> Gathered:
         return Gathered([None] * len(rows))
-
-
-def make_reader(column: DenseColumn | RaggedColumn | None, field: Field) -> Reader:
-    """Return the reader for a column; a Nothing field has none."""
-    if isinstance(field, Nothing):
-        return NothingReader()
-    if isinstance(column, RaggedColumn):
-        return TextReader(column) if isinstance(field, Text) else RaggedReader(column, field)
-    assert column is not None
-    return ScalarReader(column.rows) if isinstance(field, Scalar) else DenseReader(column, field)

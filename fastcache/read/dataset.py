@@ -37,7 +37,7 @@ class ArenaDataset(ArenaView):
         Whether EXIF orientation turns images. ImageFolder ignores it.
     transform : callable or list of callables, optional
         Runs on each read, on the sample's image: its only one, or the one called image or input
-        (in samples without images, the array of that description).
+        (in samples without images the window of a series, or the array of that description).
     transform_input : {"pil", "tensor"}
         Whether the transforms get PIL images of mode L, RGB, RGBA, I;16 or F, or tensors of shape
         (C, H, W). Arrays always arrive as tensors.

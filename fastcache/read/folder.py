@@ -17,11 +17,14 @@ from fastcache.errors import ArgumentError
 from fastcache.fill import npy_step, pillow_step
 from fastcache.fill.limits import Limits
 from fastcache.fill.npy_header import is_npy
+from fastcache.memory.row_numbers import RowNumbers
 from fastcache.read.columns import Gathered, Reader, Rows, ScalarReader
 from fastcache.read.pipeline import find_roles
 from fastcache.read.reader import ArenaReader
-from fastcache.schema import Image, Mask, Ragged
+from fastcache.schema import Image, Mask, Ragged, WindowCopy, Windows, WindowStatistics
 from fastcache.sources.colors import converted
+
+_AT_ONCE = 4096  # labels that are looked up together
 
 Sample: TypeAlias = tuple[str, Any]
 
@@ -48,6 +51,10 @@ def load_image(
         turned.load()  # some formats tell their mode only then
         made = converted(turned, color or "RGB")
         return made.copy() if made is image else made  # which is closed now
+
+
+# What is part of a sample, but no label of it.
+_UNLABELLED = (Image, Mask, Ragged, Windows, WindowCopy, WindowStatistics)
 
 
 class NotedList(list[Any]):
@@ -145,7 +152,7 @@ class FolderFace:
     def _label_column(self, wanted_by: str) -> str:
         fields = self._reader.fields
         target = find_roles(self._reader.structure, fields).target
-        if isinstance(target, str) and not isinstance(fields[target], Image | Mask | Ragged):
+        if isinstance(target, str) and not isinstance(fields[target], _UNLABELLED):
             return target
         raise AttributeError(f"this dataset has no {wanted_by!r}: its samples have no label")
 
@@ -157,7 +164,7 @@ class FolderFace:
         return paths
 
     @property
-    def _rows(self) -> Rows:
+    def _rows(self) -> RowNumbers:
         return self._reader.rows if self._selected is None else self._selected
 
     @property
@@ -200,7 +207,9 @@ class FolderFace:
 
     def _first_labels(self, wanted_by: str) -> list[Any]:
         reader = self._reader.readers[self._label_column(wanted_by)]
-        return [reader.item(row) for row in self._reader.rows.tolist()]
+        rows = self._reader.rows
+        steps = range(0, len(rows), _AT_ONCE)
+        return [label for at in steps for label in reader.items(rows[at : at + _AT_ONCE])]
 
     def _follow_samples(self) -> None:
         """Take over what was done to the list in place since it was last looked at."""

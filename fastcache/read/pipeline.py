@@ -6,10 +6,12 @@ from typing import Any, NamedTuple, TypeAlias
 from PIL import Image as Pillow
 
 from fastcache.errors import ArgumentError
+from fastcache.gaf import SeriesTransform
 from fastcache.read.columns import ArrayReader, Pixels, Reader
-from fastcache.schema import Array, Field, Image, Mask, Ragged, Structure, rebuild
+from fastcache.read.fields import FieldReader
+from fastcache.schema import Array, Field, Image, Mask, Ragged, Structure, Windows, rebuild
 
-Step: TypeAlias = Callable[[Any], Any]
+Step: TypeAlias = Callable[[Any], Any] | SeriesTransform
 Transform: TypeAlias = Step | list[Step] | tuple[Step, ...] | None
 
 _IMAGE_NAMES = ("image", "input")
@@ -38,20 +40,38 @@ def to_pil(pixels: Pixels, mode: str) -> Pillow.Image:
 
 
 def check_transform(name: str, transform: object) -> None:
-    """Refuse what cannot be called."""
-    for step in transform if isinstance(transform, list | tuple) else [transform]:
+    """Refuse what cannot be called; transforms of series come first in `transform`."""
+    for step in _split(transform)[1] if name == "transform" else _steps(transform):
+        if isinstance(step, SeriesTransform):
+            raise ArgumentError(
+                f"{name}={transform!r}: {type(step).__name__} makes images of the arena's series, "
+                "so it comes first in transform=, and only once (FieldStack joins several)"
+            )
         if isinstance(step, type):
             raise ArgumentError(f"{name}={step.__name__} is the class; give an instance of it")
         if not (step is None or callable(step)):
             raise ArgumentError(f"{name}={step!r}: give a callable, a list of them, or None")
 
 
-def _apply(transform: Transform, value: Any) -> Any:
+def _steps(transform: Any) -> list[Any]:
+    """Return the steps of a transform one by one."""
     if isinstance(transform, list | tuple):
-        for step in transform:
-            value = step(value)
-        return value
-    return value if transform is None else transform(value)
+        return list(transform)
+    return [] if transform is None else [transform]
+
+
+def _split(transform: Any) -> tuple[SeriesTransform | None, list[Any]]:
+    """Return what C does to series, if that comes first, and the steps that Python does."""
+    steps = _steps(transform)
+    if steps and isinstance(steps[0], SeriesTransform):
+        return steps[0], steps[1:]
+    return None, steps
+
+
+def _apply(steps: list[Any], value: Any) -> Any:
+    for step in steps:
+        value = step(value)
+    return value
 
 
 class Roles(NamedTuple):
@@ -61,7 +81,7 @@ class Roles(NamedTuple):
     ----------
     image : str or None
         The column that ``transform`` gets: the only image, or the one called "image" or "input".
-        In samples without images the arrays take their place.
+        In samples without images a window of series takes its place, or else the arrays do.
     target : Structure or None
         The part of the sample that ``target_transform`` gets: on the top level the only part
         beside the image, or the one called "label" or "target".
@@ -74,6 +94,7 @@ class Roles(NamedTuple):
 def find_roles(structure: Structure, fields: Mapping[str, Field]) -> Roles:
     """Return the roles of a structure's parts."""
     images = [name for name, field in fields.items() if isinstance(field, Image)]
+    images = images or [name for name, field in fields.items() if isinstance(field, Windows)]
     images = images or [n for n, field in fields.items() if isinstance(field, Array | Ragged)]
     if len(images) > 1:
         images = [name for name in images if name.rpartition(".")[2] in _IMAGE_NAMES]
@@ -109,6 +130,11 @@ class Pipeline:
     ------
     ArgumentError
         If it is not clear what a callable is for, or PIL has no such images.
+
+    Notes
+    -----
+    A transform of series that comes first is not called on samples: it becomes a reader, by which
+    the C core makes images of whole batches.
     """
 
     def __init__(
@@ -124,6 +150,9 @@ class Pipeline:
         self._structure = structure
         self._roles = find_roles(structure, fields)
         self._modes: dict[str, str] = {}
+        self.field, self._image_steps = _split(transform)
+        self._target_steps = _steps(target_transform)
+        self._made: tuple[Mapping[str, Reader], dict[str, Reader]] | None = None
         for name, given, role in (
             ("transform", transform, self._roles.image),
             ("target_transform", target_transform, self._roles.target),
@@ -155,13 +184,33 @@ class Pipeline:
                 )
         return modes
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_made": None}
+
     @property
-    def does_nothing(self) -> bool:
-        """Whether samples are as the arena has them."""
-        return self.transform is None and self.target_transform is None
+    def per_sample(self) -> bool:
+        """Whether Python has something to do to each sample."""
+        return bool(self._image_steps or self._target_steps)
+
+    def over(self, readers: Mapping[str, Reader]) -> Mapping[str, Reader]:
+        """Return the readers of what samples consist of.
+
+        Where the transform begins with one of series, images stand in the place of these.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If it cannot make them of these rows.
+        """
+        name = self._roles.image
+        if self.field is None or name is None:
+            return readers
+        if self._made is None or self._made[0] is not readers:
+            self._made = readers, {**readers, name: FieldReader(readers[name], self.field)}
+        return self._made[1]
 
     def sample(self, readers: Mapping[str, Reader], row_of: Callable[[str], int]) -> Any:
-        """Return a sample; ``row_of`` says which row of a column it takes."""
+        """Return a sample of what `over` returned; ``row_of``: which row a column gives."""
 
         def leaf(name: str) -> Any:
             reader, row = readers[name], row_of(name)
@@ -169,11 +218,11 @@ class Pipeline:
                 value = to_pil(reader.array(row), self._modes[name])
             else:
                 value = reader.item(row)
-            return _apply(self.transform, value) if name == self._roles.image else value
+            return _apply(self._image_steps, value) if name == self._roles.image else value
 
         def build(node: Structure) -> Any:
-            if self.target_transform is not None and node == self._roles.target:
-                return _apply(self.target_transform, rebuild(node, leaf))
+            if self._target_steps and node == self._roles.target:
+                return _apply(self._target_steps, rebuild(node, leaf))
             if isinstance(node, str):
                 return leaf(node)
             if isinstance(node, dict):

@@ -7,10 +7,14 @@ from typing import Any
 import numpy.typing as npt
 
 from fastcache.errors import ClosedError
-from fastcache.memory.arena import Arena, DenseColumn, RaggedColumn
+from fastcache.memory.arena import Arena
+from fastcache.memory.columns import Column, DenseColumn, RaggedColumn
+from fastcache.memory.row_numbers import AllRows, RowNumbers
+from fastcache.memory.windows import WindowColumn
 from fastcache.read import buffers
-from fastcache.read.columns import Reader, Rows, make_reader
-from fastcache.schema import Nothing, Text, field_from_json, structure_from_json
+from fastcache.read.columns import Reader, Rows
+from fastcache.read.readers import make_reader, make_readers
+from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
 
 _INDEX = "_index"
 _PATHS = Text()
@@ -35,7 +39,7 @@ class ArenaReader:
         self.catalog = arena.catalog
         self.structure = structure_from_json(self.catalog["structure"])
         self.fields = {n: field_from_json(f) for n, f in self.catalog["columns"].items()}
-        self._opened: tuple[dict[str, Reader], Rows] | None = None  # on first use
+        self._opened: tuple[dict[str, Reader], RowNumbers] | None = None  # on first use
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._check_open()
@@ -58,28 +62,29 @@ class ArenaReader:
         return self._open()[0]
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> RowNumbers:
         """Rows of the arena in the order of the dataset."""
         return self._open()[1]
 
     @property
     def arrays(self) -> Mapping[str, npt.NDArray[Any] | RaggedColumn]:
-        """The columns themselves: no copy, read-only, rows as the arena has them."""
+        """The columns themselves: no copy, read-only, rows as the arena has them.
+
+        Of windows: the array that they are windows of.
+        """
         self._check_open()
         columns = {
             name: self.arena.column(name)
             for name, field in self.fields.items()
-            if not isinstance(field, Nothing)
+            if not isinstance(field, Nothing | Derived)
         }
-        return MappingProxyType(
-            {n: c if isinstance(c, RaggedColumn) else c.rows for n, c in columns.items()}
-        )
+        return MappingProxyType({name: _whole(column) for name, column in columns.items()})
 
     def paths(self, column: str) -> Reader | None:
         """Return the reader of an image column's paths; None if it was not read from files."""
         self._check_open()
         name = self.catalog["paths"].get(column)
-        return None if name is None else make_reader(self.arena.column(name), _PATHS)
+        return None if name is None else make_reader(self.arena, name, _PATHS)
 
     def close(self) -> None:
         """Let go of the arena's memory, and close it; if others still hold it, all is as before."""
@@ -90,18 +95,24 @@ class ArenaReader:
         if self.closed:
             raise ClosedError("the dataset is closed: its arena was given back")
 
-    def _open(self) -> tuple[dict[str, Reader], Rows]:
+    def _open(self) -> tuple[dict[str, Reader], RowNumbers]:
         self._check_open()
         if self._opened is None:
-            column = self.arena.column
-            readers = {
-                name: make_reader(None if isinstance(field, Nothing) else column(name), field)
-                for name, field in self.fields.items()
-            }
-            index = column(_INDEX)
-            assert isinstance(index, DenseColumn)
-            self._opened = readers, index.rows[: self.catalog["visible"]]
+            readers = make_readers(self.arena, self.fields)
+            shown = self.catalog["visible"]
+            rows: RowNumbers = AllRows(shown)
+            if _INDEX in self.arena.layout.columns:
+                index = self.arena.column(_INDEX)
+                assert isinstance(index, DenseColumn)
+                rows = index.rows[:shown]
+            self._opened = readers, rows
         return self._opened
+
+
+def _whole(column: Column) -> npt.NDArray[Any] | RaggedColumn:
+    if isinstance(column, RaggedColumn):
+        return column
+    return column.values if isinstance(column, WindowColumn) else column.rows
 
 
 def gather(readers: Mapping[str, Reader], rows: Mapping[str, Rows], threads: int) -> dict[str, Any]:
@@ -119,4 +130,7 @@ def gather(readers: Mapping[str, Reader], rows: Mapping[str, Rows], threads: int
     jobs = [column.job for column in gathered.values() if column.job is not None and column.size]
     if jobs:
         buffers.run(jobs, sum(column.size for column in gathered.values()), threads)
+    for column in gathered.values():
+        if column.finish is not None:
+            column.finish()
     return {name: column.values for name, column in gathered.items()}

@@ -74,7 +74,10 @@ class ArenaView(FolderFace, Dataset[Any]):
     def _make_pipeline(self, transform: Transform, target_transform: Transform) -> Pipeline:
         as_pil = self._transform_input == "pil"
         fields = self._reader.fields
-        return Pipeline(self._structure, fields, transform, target_transform, as_pil)
+        made = Pipeline(self._structure, fields, transform, target_transform, as_pil)
+        if made.field is not None:
+            made.over(self._reader.readers)  # what it cannot make of them is said now
+        return made
 
     # -- samples and batches ------------------------------------------------------------------
 
@@ -92,7 +95,7 @@ class ArenaView(FolderFace, Dataset[Any]):
 
     def _sample(self, position: int) -> Any:
         row = int(self._rows[position])
-        readers = self._reader.readers
+        readers = self._pipeline.over(self._reader.readers)
         if self._labels is None:
             return self._pipeline.sample(readers, lambda _: row)
         label = self._label_column("samples")
@@ -103,11 +106,11 @@ class ArenaView(FolderFace, Dataset[Any]):
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return the samples of a batch; torch's fetcher calls this, then collates."""
         overridden = type(self).__getitem__ is not ArenaView.__getitem__
-        one_by_one = not self._pipeline.does_nothing or isinstance(self._labels, LabelList)
+        one_by_one = self._pipeline.per_sample or isinstance(self._labels, LabelList)
         if overridden or one_by_one:
             return [self[index] for index in indices]
         positions = _positions(indices, len(self))
-        readers = self._reader.readers
+        readers = self._pipeline.over(self._reader.readers)
         rows = dict.fromkeys(readers, self._rows[positions])
         if self._labels is not None:
             label = self._label_column("samples")
@@ -159,7 +162,8 @@ class ArenaView(FolderFace, Dataset[Any]):
         An array of shape (N, H, W, C), (N, ...) or (N,) per column of one shape, and a
         :class:`~fastcache.memory.arena.RaggedColumn` for others. Rows are in the order of the
         fill; they include samples that failed, and know nothing of assigned ``samples``:
-        :attr:`rows` says which row a sample is.
+        :attr:`rows` says which row a sample is. Of windows it is what they are windows of: the
+        series, (C, T) or (n, C, T), and the labels of their steps.
         """
         return self._reader.arrays
 

@@ -9,6 +9,7 @@ from fastcache.sources.choose import as_source
 from fastcache.sources.class_folder import ClassFolder
 from fastcache.sources.files import Files
 from fastcache.sources.pairs import Pairs
+from fastcache.sources.series import Series
 from fastcache.sources.walk import IMG_EXTENSIONS
 from fastcache.sources.wrapped import Wrapped
 
@@ -21,6 +22,7 @@ __all__ = [
     "Items",
     "Layout",
     "Pairs",
+    "Series",
     "Source",
     "Values",
     "Wrapped",

@@ -5,14 +5,16 @@ A source knows nothing of memory.  To add a kind of input, write one class deriv
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as with_default
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from fastcache.schema import Field, Structure
+from fastcache.schema import Derived, Field, Once, Structure
+from fastcache.sources.series_windows import Place, SeriesWindows
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,58 @@ class Items:
     pil: bool = False
 
 
-Feed: TypeAlias = ImageFiles | Values | Items
+@dataclass(frozen=True)
+class Windowed:
+    """A column whose rows are windows of arrays that the arena holds once.
+
+    Parameters
+    ----------
+    field : Windows or WindowLabels
+        Element type and length; shape and grids follow from the rest.
+    parts : sequence of arrays
+        Pieces that lie behind each other along the last axis in the arena, a series each; or one
+        array whose first axis counts series.
+    windows : SeriesWindows
+    place : Place
+        Where each series begins in the joined array.
+    repair : callable, optional
+        ``repair(values)`` is called once all pieces are in their place in the arena.
+    facts : mapping of str to int
+        What the report tells of the column.
+    """
+
+    field: Once
+    parts: Sequence[npt.NDArray[Any]]
+    windows: SeriesWindows
+    place: Place
+    repair: Callable[[npt.NDArray[Any]], None] | None = None
+    facts: Mapping[str, int] = with_default(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the joined array."""
+        return (*self.parts[0].shape[:-1], sum(part.shape[-1] for part in self.parts))
+
+    def narrowed(self, windows: SeriesWindows) -> "Windowed":
+        """Return the column with some of its windows, and no more of the arrays than these need."""
+        if self.repair is not None or not len(windows):  # a gap may be filled from behind the last
+            return replace(self, windows=windows)
+        last, end = windows.last
+        if self.place.starts is None:
+            parts = [self.parts[0][: last + 1]]
+        else:
+            parts = [*self.parts[:last], self.parts[last][..., :end]]
+        return replace(self, windows=windows, parts=parts)
+
+
+@dataclass(frozen=True)
+class DerivedValues:
+    """A column that is made of another one on each read."""
+
+    field: Derived
+
+
+Feed: TypeAlias = ImageFiles | Values | Items | Windowed | DerivedValues
 
 
 @dataclass(frozen=True)
@@ -92,7 +145,7 @@ class Layout:
 
     structure: Structure
     feeds: Mapping[str, Feed]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = with_default(default_factory=dict)
 
 
 class Source(ABC):

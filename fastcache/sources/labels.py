@@ -41,7 +41,7 @@ def label_column(
     ArgumentError
         For another length, missing or mixed values, unknown names, integers without a class.
     """
-    values = _as_values(labels)
+    values = as_values(labels)
     if len(values) != count:
         raise ArgumentError(
             f"there are {count} samples but {len(values)} labels; give one label for each sample"
@@ -58,7 +58,7 @@ def label_column(
     return Values(rows, Scalar(str(rows.dtype))), names
 
 
-def _as_values(labels: Any) -> list[str] | npt.NDArray[Any]:
+def as_values(labels: Any) -> list[str] | npt.NDArray[Any]:
     """Return names as a list, numbers as an array with the samples on its first axis."""
     if not (is_array(labels) or is_ordered(labels)):
         raise ArgumentError(f"labels must be a sequence with one label per sample, not {labels!r}")

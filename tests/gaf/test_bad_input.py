@@ -68,6 +68,8 @@ def refused(builtin: type[Exception], words: str, call, *arguments, **keywords) 
         np.frombuffer(bytes(3) + X.tobytes(), np.uint8)[3:].view(np.float64).reshape(X.shape),
         np.ma.array(X),
         memoryview(X),
+        X.astype(str),  # as pyts takes it
+        np.frombuffer(X.tobytes()).reshape(X.shape),  # read-only
     ],
     ids=lambda value: f"{type(value).__name__}-{getattr(value, 'dtype', '')}",
 )
@@ -128,6 +130,7 @@ def test_large_integers():
         (X.astype(np.longdouble) * np.longdouble(2) ** 2000, "(?i)inf|large"),
         (X + 1j, "(?i)complex"),
         ((X + 1j).astype(object), "(?i)complex"),
+        (np.array([[10**400, 1]], dtype=object), "float64"),
         ([[1, 2], [3]], "length|shape|ragged|inhomogeneous|number"),
     ],
     ids=lambda value: str(getattr(value, "shape", ""))[:20],
@@ -154,9 +157,9 @@ def test_one_bad_value_among_many_is_found_anywhere(field):
     "text",
     [
         [["a", "b"], ["c", "d"]],
-        np.array([["1", "2"], ["3", "4"]]),
+        np.array([["1", "x"], ["3", "4"]]),
         np.array([["1", "x"], ["3", "4"]], dtype=object),
-        np.array([[b"1", b"2"]]),
+        np.array([[b"1", b"x"]]),
         np.array([[{}, []]], dtype=object),
         np.array([["2020-01-01", "2021-01-01"]], dtype="M8[D]"),
         np.array([[1, 2]], dtype="m8[s]"),
@@ -238,16 +241,22 @@ def test_out_that_is_the_input():
 
 # ---- wrong parameters --------------------------------------------------------------------------
 
+
+def numbered(cases: list[tuple[object, ...]]) -> list[str]:
+    """Return short names for cases whose texts are long: what is given."""
+    return [f"{k}-{case[-1]}"[:50] for k, case in enumerate(cases)]
+
+
 PARAMETERS = [
     (ValueError, "n_jobs", {"n_jobs": 0}),
     (ValueError, "n_jobs", {"n_jobs": -3}),
-    (ValueError, "n_jobs", {"n_jobs": 10**30}),
     ((TypeError, ValueError), "n_jobs", {"n_jobs": True}),
     ((TypeError, ValueError), "n_jobs", {"n_jobs": "x"}),
     ((TypeError, ValueError), "n_jobs", {"n_jobs": 1.5}),
     (ValueError, "dtype", {"dtype": "float8"}),
     (ValueError, "dtype", {"dtype": "int64"}),
     (ValueError, "dtype", {"dtype": ">f4"}),
+    (ValueError, "bfloat16", {"dtype": "bfloat16"}),
     ((TypeError, ValueError), "dtype", {"dtype": 7}),
     (ValueError, "out_range", {"out_range": (1, 0)}),
     (ValueError, "out_range", {"out_range": (1, 1)}),
@@ -260,11 +269,15 @@ PARAMETERS = [
     (ValueError, "out_range", {"out_range": (0, 1e5), "dtype": "float16"}),
     (ValueError, "out_range", {"out_range": (0, 1e39), "dtype": "float32"}),
     ((TypeError, ValueError), "out_range", {"out_range": 5}),
-    ((TypeError, ValueError), "out_range", {"out_range": ("a", "b")}),
+    (TypeError, "out_range", {"out_range": ("a", "b")}),
+    (TypeError, "out_range", {"out_range": ("0", "1")}),
+    (TypeError, "out_range", {"out_range": (0, 1j)}),
+    (ValueError, "out_range", {"out_range": (0, 10**400)}),
+    (ValueError, "dtype", {"dtype": None}),
 ]
 
 
-@pytest.mark.parametrize(("builtin", "words", "wrong"), PARAMETERS, ids=str)
+@pytest.mark.parametrize(("builtin", "words", "wrong"), PARAMETERS, ids=numbered(PARAMETERS))
 @pytest.mark.parametrize("kind", [GramianAngularField, MarkovTransitionField, RecurrencePlot])
 def test_wrong_parameters_of_every_field(kind, builtin, words, wrong):
     """B3: n_jobs of 0 and nonsense are errors: when the field is used, not when it is made."""
@@ -297,7 +310,7 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize(("builtin", "text", "image_size"), SIZES, ids=str)
+@pytest.mark.parametrize(("builtin", "text", "image_size"), SIZES, ids=numbered(SIZES))
 @pytest.mark.parametrize("kind", [GramianAngularField, MarkovTransitionField])
 def test_image_sizes(kind, builtin, text, image_size):
     """pyts's texts, word for word."""
@@ -310,123 +323,124 @@ RANGE = (
 )
 
 
-@pytest.mark.parametrize(
-    ("builtin", "text", "wrong"),
-    [
-        (TypeError, "'sample_range' must be None or a tuple.", {"sample_range": [0, 1]}),
-        (TypeError, "'sample_range' must be None or a tuple.", {"sample_range": np.array([0, 1])}),
-        (TypeError, "'sample_range' must be None or a tuple.", {"sample_range": "ab"}),
-        (TypeError, "'sample_range' must be None or a tuple.", {"sample_range": 1}),
-        (
-            ValueError,
-            "If 'sample_range' is a tuple, its length must be equal to 2.",
-            {"sample_range": (-1, 0, 1)},
-        ),
-        (ValueError, RANGE, {"sample_range": (-2, 2)}),
-        (ValueError, RANGE, {"sample_range": (0.5, 0.5)}),
-        (ValueError, RANGE, {"sample_range": (1, -1)}),
-        (ValueError, RANGE, {"sample_range": (float("nan"), 1)}),
-        (ValueError, RANGE, {"sample_range": (0, float("nan"))}),
-        (ValueError, "'method' must be either 'summation', 's', 'difference'", {"method": "a"}),
-        ((ValueError, TypeError), "'method' must be either", {"method": None}),
-        ((ValueError, TypeError), "'method' must be either", {"method": ["s"]}),
-        (
-            ValueError,
-            "If 'sample_range' is None, all the values of X must be between -1 and 1.",
-            {"sample_range": None},
-        ),
-    ],
-    ids=str,
-)
+GRAMIAN = [
+    (TypeError, "'sample_range' must be None or a tuple.", {"sample_range": [0, 1]}),
+    (TypeError, "'sample_range' must be None or a tuple.", {"sample_range": np.array([0, 1])}),
+    (TypeError, "'sample_range' must be None or a tuple.", {"sample_range": "ab"}),
+    (TypeError, "'sample_range' must be None or a tuple.", {"sample_range": 1}),
+    (
+        ValueError,
+        "If 'sample_range' is a tuple, its length must be equal to 2.",
+        {"sample_range": (-1, 0, 1)},
+    ),
+    (TypeError, "'sample_range' must hold two numbers", {"sample_range": ("a", "b")}),
+    (TypeError, "'sample_range' must hold two numbers", {"sample_range": (None, 1)}),
+    (TypeError, "'sample_range' must hold two numbers", {"sample_range": (np.zeros(2), 1)}),
+    (ValueError, RANGE, {"sample_range": (-2, 2)}),
+    (ValueError, RANGE, {"sample_range": (0.5, 0.5)}),
+    (ValueError, RANGE, {"sample_range": (1, -1)}),
+    (ValueError, RANGE, {"sample_range": (float("nan"), 1)}),
+    (ValueError, RANGE, {"sample_range": (0, float("nan"))}),
+    (ValueError, "'method' must be either 'summation', 's', 'difference'", {"method": "a"}),
+    ((ValueError, TypeError), "'method' must be either", {"method": None}),
+    ((ValueError, TypeError), "'method' must be either", {"method": ["s"]}),
+    (
+        ValueError,
+        "If 'sample_range' is None, all the values of X must be between -1 and 1.",
+        {"sample_range": None},
+    ),
+]
+
+
+@pytest.mark.parametrize(("builtin", "text", "wrong"), GRAMIAN, ids=numbered(GRAMIAN))
 def test_parameters_of_gramian_fields(builtin, text, wrong):
     """pyts's texts, word for word."""
     refused(builtin, re.escape(text), GramianAngularField(**wrong).transform, X)
     refused(builtin, re.escape(text), gramian_angular_field, X, **wrong)
 
 
-@pytest.mark.parametrize(
-    ("kind", "builtin", "text", "wrong"),
-    [
-        (MarkovTransitionField, TypeError, "'n_bins' must be an integer.", {"n_bins": [0, 1]}),
-        (MarkovTransitionField, TypeError, "'n_bins' must be an integer.", {"n_bins": 2.0}),
+NEIGHBOURS = [
+    (MarkovTransitionField, TypeError, "'n_bins' must be an integer.", {"n_bins": [0, 1]}),
+    (MarkovTransitionField, TypeError, "'n_bins' must be an integer.", {"n_bins": 2.0}),
+    (
+        MarkovTransitionField,
+        ValueError,
+        "'n_bins' must be greater than or equal to 2.",
+        {"n_bins": 1},
+    ),
+    (
+        MarkovTransitionField,
+        ValueError,
+        "'strategy' must be 'uniform', 'quantile' or 'normal'.",
+        {"strategy": "whoops"},
+    ),
+    (
+        MarkovTransitionField,
+        (ValueError, TypeError),
+        "'strategy' must be 'uniform', 'quantile' or 'normal'.",
+        {"strategy": []},
+    ),
+    (
+        RecurrencePlot,
+        TypeError,
+        "'dimension' must be an integer or a float.",
+        {"dimension": "3"},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
         (
-            MarkovTransitionField,
-            ValueError,
-            "'n_bins' must be greater than or equal to 2.",
-            {"n_bins": 1},
+            "If 'dimension' is an integer, it must be greater than or equal to 1 and lower "
+            "than or equal to n_timestamps (got 8)."
         ),
+        {"dimension": 8},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
         (
-            MarkovTransitionField,
-            ValueError,
-            "'strategy' must be 'uniform', 'quantile' or 'normal'.",
-            {"strategy": "whoops"},
+            "If 'time_delay' is a float, it must be greater than 0 and lower than or equal "
+            "to 1 (got 2.0)."
         ),
+        {"time_delay": 2.0},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
         (
-            MarkovTransitionField,
-            (ValueError, TypeError),
-            "'strategy' must be 'uniform', 'quantile' or 'normal'.",
-            {"strategy": []},
+            "The number of trajectories must be positive. Consider trying with smaller values "
+            "for 'dimension' and 'time_delay'."
         ),
-        (
-            RecurrencePlot,
-            TypeError,
-            "'dimension' must be an integer or a float.",
-            {"dimension": "3"},
-        ),
-        (
-            RecurrencePlot,
-            ValueError,
-            (
-                "If 'dimension' is an integer, it must be greater than or equal to 1 and lower "
-                "than or equal to n_timestamps (got 8)."
-            ),
-            {"dimension": 8},
-        ),
-        (
-            RecurrencePlot,
-            ValueError,
-            (
-                "If 'time_delay' is a float, it must be greater than 0 and lower than or equal "
-                "to 1 (got 2.0)."
-            ),
-            {"time_delay": 2.0},
-        ),
-        (
-            RecurrencePlot,
-            ValueError,
-            (
-                "The number of trajectories must be positive. Consider trying with smaller values "
-                "for 'dimension' and 'time_delay'."
-            ),
-            {"dimension": 4, "time_delay": 3},
-        ),
-        (
-            RecurrencePlot,
-            TypeError,
-            "'threshold' must be either None, 'point', 'distance', a float or an integer.",
-            {"threshold": "3"},
-        ),
-        (
-            RecurrencePlot,
-            ValueError,
-            "If 'threshold' is a float or an integer, it must be greater than 0.",
-            {"threshold": 0},
-        ),
-        (
-            RecurrencePlot,
-            ValueError,
-            "'percentage' must be between 0 and 100.",
-            {"threshold": "point", "percentage": float("nan")},
-        ),
-        (
-            RecurrencePlot,
-            TypeError,
-            "'percentage' must be a float or an integer.",
-            {"percentage": "3"},
-        ),
-    ],
-    ids=str,
-)
+        {"dimension": 4, "time_delay": 3},
+    ),
+    (
+        RecurrencePlot,
+        TypeError,
+        "'threshold' must be either None, 'point', 'distance', a float or an integer.",
+        {"threshold": "3"},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
+        "If 'threshold' is a float or an integer, it must be greater than 0.",
+        {"threshold": 0},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
+        "'percentage' must be between 0 and 100.",
+        {"threshold": "point", "percentage": float("nan")},
+    ),
+    (
+        RecurrencePlot,
+        TypeError,
+        "'percentage' must be a float or an integer.",
+        {"percentage": "3"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "builtin", "text", "wrong"), NEIGHBOURS, ids=numbered(NEIGHBOURS))
 def test_parameters_of_the_neighbours(kind, builtin, text, wrong):
     """pyts's texts, word for word."""
     refused(builtin, re.escape(text), kind(**wrong).transform, X)

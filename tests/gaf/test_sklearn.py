@@ -187,8 +187,14 @@ def test_data_frames():
     out = clone(field).set_output(transform="pandas").fit(frame).transform(frame)
     assert isinstance(out, pandas.DataFrame)
     assert list(out.index) == list("abcde")
-    assert list(out.columns) == list(field.fit(frame).get_feature_names_out())
+    assert list(out.columns) == list(field.get_feature_names_out(frame.columns))
     np.testing.assert_array_equal(out.to_numpy(), flat)
+    listed = clone(field).set_output(transform="pandas").fit_transform(X.tolist())
+    np.testing.assert_array_equal(listed.to_numpy(), flat)
+    with sklearn.config_context(transform_output="pandas"):
+        assert isinstance(field.transform(X), pandas.DataFrame)
+    model = make_pipeline(StandardScaler(), field).set_output(transform="pandas")
+    assert list(clone(model).fit_transform(frame).columns) == list(out.columns)
     with pytest.raises((FastcacheError, ValueError)):
         GramianAngularField(4).set_output(transform="pandas").fit(frame).transform(frame)
 
@@ -205,7 +211,11 @@ def test_the_default_output_is_an_array():
 # ---- scikit-learn's checks ---------------------------------------------------------------------
 
 # What scikit-learn asks of every estimator and does not fit here, each with the reason.
-LEFT_OUT: dict[str, str] = {}
+NOTHING_LEARNT = "fit learns nothing: series of any length may follow, as in pyts"
+LEFT_OUT = {
+    "check_n_features_in": NOTHING_LEARNT,
+    "check_n_features_in_after_fitting": NOTHING_LEARNT,
+}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""From what a source offers to the columns that fill it in."""
+
+from fastcache.errors import ArgumentError
+from fastcache.fill.column import ColumnFill
+from fastcache.fill.files import FilesColumn
+from fastcache.fill.options import FillOptions
+from fastcache.fill.values import ItemsColumns, ValuesColumn
+from fastcache.fill.windows import DerivedColumn, WindowsColumn
+from fastcache.memory.row_numbers import RowNumbers
+from fastcache.sources.base import (
+    DerivedValues,
+    ImageFiles,
+    Items,
+    Layout,
+    Source,
+    Values,
+    Windowed,
+)
+
+
+def make_columns(
+    source: Source, layout: Layout, rows: RowNumbers, options: FillOptions
+) -> list[ColumnFill]:
+    """Return the columns of a source, for some of its samples.
+
+    Parameters
+    ----------
+    source : Source
+    layout : Layout
+        What ``source.layout()`` gave.
+    rows : AllRows or int64 array
+        Samples of the source that are taken.
+    options : FillOptions
+
+    Raises
+    ------
+    ArgumentError
+        If ``store=`` was given and there are no images.
+    """
+    columns: list[ColumnFill] = []
+    has_images = False
+    for name, feed in layout.feeds.items():
+        if isinstance(feed, ImageFiles):
+            paths = [feed.paths[row] for row in rows.tolist()]
+            columns.append(FilesColumn(name, paths, feed.mask, options))
+            has_images = True
+        elif isinstance(feed, Values):
+            columns.append(ValuesColumn(name, feed, rows))
+        elif isinstance(feed, Windowed):
+            columns.append(WindowsColumn(name, feed, rows))
+        elif isinstance(feed, DerivedValues):
+            columns.append(DerivedColumn(name, feed))
+    items = {name: feed for name, feed in layout.feeds.items() if isinstance(feed, Items)}
+    if items:
+        columns.append(ItemsColumns(source, items, rows, options))
+    if options.store and not (has_images or any(feed.pil for feed in items.values())):
+        raise ArgumentError("store= was given, but the source has no images to apply it to")
+    return columns

@@ -1,0 +1,113 @@
+"""Columns of windows: the arrays are copied once, whatever the number of their windows."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache.fill.column import ColumnFill
+from fastcache.fill.job import ItemJob, Job
+from fastcache.memory.arena import Arena
+from fastcache.memory.row_numbers import AllRows, RowNumbers
+from fastcache.memory.windows import WindowColumn
+from fastcache.sources.base import DerivedValues, Windowed
+
+_CHUNK_BYTES = 4 << 20  # of the arrays, copied as one step
+
+
+class WindowsColumn(ColumnFill):
+    """A `Windowed` feed."""
+
+    can_fail = False
+
+    def __init__(self, name: str, feed: Windowed, rows: RowNumbers) -> None:
+        super().__init__(name)
+        self._feed = feed
+        if not isinstance(rows, AllRows):
+            self.keep(rows)
+        elif len(rows) < len(feed.windows):
+            self._feed = feed.narrowed(feed.windows.head(len(rows)))
+
+    def keep(self, rows: npt.NDArray[np.int64]) -> None:
+        self._feed = self._feed.narrowed(self._feed.windows.take(rows))
+
+    def plan(self) -> None:
+        feed = self._feed
+        grids = len(feed.windows.inner)
+        self.field = replace(feed.field, shape=feed.shape, grids=grids)
+        self.tables = 2 * 5 * 8 * grids  # the runs themselves, and the table made of them
+
+    def jobs(self, arena: Arena) -> Iterator[Job]:
+        column = arena.column(self.name)
+        assert isinstance(column, WindowColumn)
+        values, repair = column.values, self._feed.repair
+        column.grids[...] = self._feed.windows.grids(self._feed.place)
+        del column
+        yield from self._copies(values)
+        if repair is not None:
+
+            def mend(_row: int) -> int:
+                repair(values)
+                return 0
+
+            yield ItemJob([0], mend, _raise, counted=False, threads=1)
+
+    def _copies(self, values: npt.NDArray[Any]) -> Iterator[Job]:
+        """Yield the job that puts the parts behind each other."""
+        parts = self._feed.parts
+        ends = np.cumsum([part.shape[-1] for part in parts])
+        if values.ndim == 3:  # many series of one length: along their number
+            step = max(1, _CHUNK_BYTES // max(1, values[:1].nbytes))
+
+            def copy(start: int) -> int:
+                values[start : start + step] = parts[0][start : start + step]
+                return int(values[start : start + step].nbytes)
+
+            yield ItemJob(range(0, len(values), step), copy, _raise, counted=False)
+            return
+        length = values.shape[-1]
+        step = max(1, _CHUNK_BYTES // max(1, values[..., :1].nbytes))
+
+        def join(start: int) -> int:
+            stop = min(start + step, length)
+            at, k = start, int(np.searchsorted(ends, start, side="right"))
+            while at < stop:
+                end = min(int(ends[k]), stop)
+                begin = int(ends[k]) - parts[k].shape[-1]
+                values[..., at:end] = parts[k][..., at - begin : end - begin]
+                at, k = end, k + 1
+            return int(values[..., start:stop].nbytes)
+
+        yield ItemJob(range(0, length, step), join, _raise, counted=False)
+
+    def facts(self) -> dict[str, object]:
+        return dict(self._feed.facts)
+
+
+class DerivedColumn(ColumnFill):
+    """A column that is made on each read: nothing to fill."""
+
+    can_fail = False
+
+    def __init__(self, name: str, feed: DerivedValues) -> None:
+        super().__init__(name)
+        self.field = feed.field
+
+    def keep(self, rows: npt.NDArray[np.int64]) -> None:
+        """Do nothing: the column it is made of decides about rows."""
+
+    def plan(self) -> None:
+        """Do nothing: it takes no place."""
+
+    def jobs(self, arena: Arena) -> Iterator[Job]:
+        return iter(())
+
+    def facts(self) -> dict[str, object]:
+        return {}
+
+
+def _raise(_row: int, error: Exception) -> None:
+    """Let any error end the fill: what is there already cannot fail in parts."""
+    raise error
