@@ -79,10 +79,10 @@ def exact_polar(x, image_size=1.0, sample_range=(-1, 1), overlapping=False):
     if sample_range is None:
         return c, np.sqrt((1 - c) * (1 + c))
     a, b = (np.longdouble(end) for end in sample_range)
-    if x.min() == x.max():
+    low, high = c.min(), c.max()
+    if x.min() == x.max() or low == high:
         c = np.full(len(c), a)
         return c, np.sqrt((1 - c) * (1 + c))
-    low, high = c.min(), c.max()
     up, down = (c - low) / (high - low), (high - c) / (high - low)
     c = np.where(up < down, a + (b - a) * up, b - (b - a) * down)
     return c, np.sqrt((1 - b + (b - a) * down) * (1 + a + (b - a) * up))

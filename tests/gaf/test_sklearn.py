@@ -227,6 +227,7 @@ LEFT_OUT = {
     ],
     ids=lambda field: type(field).__name__,
 )
+@pytest.mark.filterwarnings("ignore:Estimator .* does not inherit from:UserWarning")
 def test_checks_of_scikit_learn(field):
     outcomes = check_estimator(field, expected_failed_checks=LEFT_OUT, on_skip=None, on_fail=None)
     failed = {
