@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fastcache.gaf import GramianAngularField, gramian_angular_field
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
+    from fastcache.read.series_images import SeriesImages
+    from fastcache.tools import plots
 
 __version__ = version("fastcache")
 
@@ -28,9 +30,11 @@ _LAZY = {
     "CodecTable": "fastcache.fill.codec_table",
     "GramianAngularField": "fastcache.gaf",
     "Limits": "fastcache.fill.limits",
+    "SeriesImages": "fastcache.read.series_images",
     "codecs": "fastcache.fill.codec_table",
     "collate": "fastcache.read.collate",
     "gramian_angular_field": "fastcache.gaf",
+    "plots": "fastcache.tools",
 }
 
 __all__ = [
@@ -39,11 +43,13 @@ __all__ = [
     "CodecTable",
     "GramianAngularField",
     "Limits",
+    "SeriesImages",
     "__version__",
     "codecs",
     "collate",
     "errors",
     "gramian_angular_field",
+    "plots",
     "schema",
     "sources",
     "transforms",

@@ -64,10 +64,6 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: str, series: Array) -> Ar
             "out is not C-contiguous: give numpy.empty(shape, dtype), or a part of "
             "one along its first axis"
         )
-    if not out.flags.aligned:
-        raise ArgumentError(
-            f"out is not aligned: it must begin at a multiple of {out.itemsize} bytes"
-        )
     if not out.flags.writeable:
         raise ArgumentError("out is read-only: give an array that can be written to")
     if np.may_share_memory(out, series):

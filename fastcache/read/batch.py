@@ -8,6 +8,8 @@ samples that are cut from the gathered columns on first touch; our collate takes
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, SupportsIndex
 
+import torch
+
 from fastcache.schema import Structure, rebuild
 
 
@@ -38,16 +40,55 @@ class ArenaDictSample(dict[str, Any]):
         return dict, (list(self.items()),)
 
 
+class ArenaTensorSample(torch.Tensor):
+    """The same for samples that are one tensor each; what is made of it is a plain tensor."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.as_subclass(torch.Tensor).__reduce_ex__(protocol)  # type: ignore[no-untyped-call]
+
+
+class _Unmade(torch.Tensor):
+    """Stands for every sample of a batch of tensors that nobody has looked at.
+
+    torch's functions in C++, ``torch.stack`` say, take a list's elements past its methods. They
+    meet this one, which has them wait until the samples are there.
+    """
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        made = [list(arg) if isinstance(arg, ArenaBatch) else arg for arg in args]
+        named = {
+            name: list(arg) if isinstance(arg, ArenaBatch) else arg
+            for name, arg in (kwargs or {}).items()
+        }
+        return function(*made, **named)
+
+
+_UNMADE = torch.empty(0).as_subclass(_Unmade)
+
 _KINDS: dict[type, type] = {
     tuple: ArenaSample,
     list: ArenaListSample,
     dict: ArenaDictSample,
 }
-SAMPLE_TYPES = tuple(_KINDS.values())
+SAMPLE_TYPES = (*_KINDS.values(), ArenaTensorSample)
+
+
+def _marked(sample: Any) -> Any:
+    """Return a sample as the type by which our collate knows it."""
+    if isinstance(sample, torch.Tensor):
+        return sample.as_subclass(ArenaTensorSample)
+    return _KINDS[type(sample)](sample)
 
 
 def plain(sample: Any) -> Any:
     """Return one of the sample types as the builtin that it stands for; others as they are."""
+    if type(sample) is ArenaTensorSample:
+        return sample.as_subclass(torch.Tensor)
     for builtin, kind in _KINDS.items():
         if type(sample) is kind:
             return builtin(sample)
@@ -72,7 +113,7 @@ class ArenaBatch(list[Any]):
 
     Parameters
     ----------
-    structure : tuple, list or dict of column names
+    structure : tuple, list or dict of column names, or the name of one column of tensors
     columns : mapping of str to object
         What the readers' ``gather`` gave.
     picks : mapping of str to callable
@@ -97,7 +138,7 @@ class ArenaBatch(list[Any]):
     ) -> None:
         # Placeholders give the list its length; code in C that passes over the methods below
         # meets None, and says so, instead of an empty list that looks like success.
-        super().__init__((None,) * count)
+        super().__init__((_UNMADE if isinstance(structure, str) else None,) * count)
         self.structure = structure
         self._columns = columns
         self._picks = picks
@@ -128,7 +169,7 @@ class ArenaBatch(list[Any]):
             list.__setitem__(self, k, self._sample(k))
         first = self._first
         if first is not None:  # somebody holds it; a tuple can be exchanged for a plain one
-            list.__setitem__(self, 0, tuple(first) if isinstance(first, tuple) else first)
+            list.__setitem__(self, 0, first if isinstance(first, list | dict) else plain(first))
 
     def __getitem__(self, index: Any) -> Any:
         # torch's collate looks at the first sample's type before it calls us: that one look must
@@ -136,8 +177,7 @@ class ArenaBatch(list[Any]):
         # gets plain ones, since code that looks for exactly tuple or dict passes over subclasses.
         if type(index) is int and index == 0 and not self._filled and len(self):
             if self._first is None:
-                sample = self._sample(0)
-                self._first = _KINDS[type(sample)](sample)
+                self._first = _marked(self._sample(0))
                 self._handed_out = list(_leaves(self._first))
             return self._first
         self._fill()

@@ -37,7 +37,15 @@ class Gathered(NamedTuple):
 
 
 class Reader(ABC):
-    """How one column is read."""
+    """How one column is read.
+
+    Attributes
+    ----------
+    stacks : bool
+        Whether items are tensors of one shape, and batches one tensor of them.
+    """
+
+    stacks = False
 
     @abstractmethod
     def item(self, row: int) -> Any:
@@ -84,6 +92,8 @@ class ArrayReader(Reader):
 
 class DenseReader(ArrayReader):
     """Rows of one shape: batches are one tensor, (B, C, H, W) in channels_last order for images."""
+
+    stacks = True
 
     def __init__(self, column: DenseColumn, field: Field) -> None:
         super().__init__(column.rows, field)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any, Literal
 
 from fastcache.fill.build import fill_arena
@@ -183,5 +184,6 @@ class ArenaDataset(ArenaView):
                 threads=threads,
             )
         except BaseException:
-            arena.close()
+            with suppress(BufferError):  # a frame of this traceback looks at the memory:
+                arena.close()  # it goes when the traceback does
             raise

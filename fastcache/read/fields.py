@@ -65,6 +65,8 @@ class FieldReader(Reader):
         If the rows are no series, or the transform cannot be had of series of their length.
     """
 
+    stacks = True
+
     def __init__(self, series: Reader, transform: SeriesTransform) -> None:
         if not _holds_series(series):
             raise ArgumentError(
@@ -79,6 +81,8 @@ class FieldReader(Reader):
         self._shape = (int(np.prod(shape)),) if transform.flatten else shape
         self._planes = shape[0]
         self._dtype: torch.dtype = getattr(torch, plan.dtype)
+        self._bytes = int(np.prod(shape)) * self._dtype.itemsize  # of a sample
+        self._element = none.dtype.name
 
     def item(self, row: int) -> torch.Tensor:
         images, work, _ = self._begin(np.array([row]))
@@ -94,7 +98,7 @@ class FieldReader(Reader):
         """Return the images of a batch, the jobs that will make them, and their bytes."""
         where = self._series.series(rows)
         count = len(rows)
-        size = count * int(np.prod(self._shape, dtype=np.int64)) * self._dtype.itemsize
+        size = count * self._bytes
         memory = new_bytes(size)
         jobs, first = [], 0
         for spec in self._plan.specs:
@@ -102,7 +106,7 @@ class FieldReader(Reader):
                 core.FieldJob.of_rows(
                     spec,
                     where.data,
-                    where.dtype.name,
+                    self._element,
                     where.offsets,
                     memory.numpy(),
                     channels=where.channels,

@@ -118,7 +118,7 @@ class ArenaView(FolderFace, Dataset[Any]):
             rows[label] = positions
         columns = gather(readers, rows, self._threads)
         picks = {name: reader.pick for name, reader in readers.items()}
-        if isinstance(self._structure, str):  # torch's C++ would look into a list of bare tensors
+        if isinstance(self._structure, str) and not readers[self._structure].stacks:
             pick, values = picks[self._structure], columns[self._structure]
             return [pick(values, k) for k in range(len(positions))]
         return ArenaBatch(self._structure, columns, picks, len(positions))

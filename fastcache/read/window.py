@@ -14,6 +14,8 @@ from fastcache.schema import Windows
 class WindowReader(ArrayReader):
     """Windows (C, W): batches are one tensor, (B, C, W)."""
 
+    stacks = True
+
     def __init__(self, column: WindowColumn) -> None:
         super().__init__(column.values, column.field)
         assert isinstance(column.field, Windows)

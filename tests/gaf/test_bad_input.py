@@ -215,12 +215,6 @@ def test_wrong_outputs(field):
         refused(TypeError, "out", field.transform, X, out=other)
 
 
-def test_an_output_that_is_not_aligned_to_its_elements():
-    shape = (2, 7, 7)
-    out = np.frombuffer(bytearray(2 * 49 * 4 + 1), np.uint8)[1:].view(np.float32).reshape(shape)
-    refused(ValueError, "align", GramianAngularField().transform, X, out=out)
-
-
 def test_a_refused_parameter_leaves_the_output_alone():
     out = np.full((2, 7, 7), 7, np.float32)
     refused(ValueError, "dtype", GramianAngularField(dtype="f4x").transform, X, out=out)

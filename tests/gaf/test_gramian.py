@@ -112,7 +112,9 @@ def test_half_way_levels_go_to_the_even_neighbour():
 # ---- numbers at the edges ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", [0.0, -0.0, 0.1, 1e-300, 5e-324, 1e16, -1e16, 3.3e15, 1e308, -7])
+@pytest.mark.parametrize(
+    "value", [0.0, -0.0, 0.1, 0.1 * 2.0**60, 1e-300, 5e-324, 1e16, -1e16, 1e308, -7]
+)
 @pytest.mark.parametrize("sample_range", [(-1, 1), (0, 1), (-0.3, 0.8)])
 def test_constant_series(value, sample_range):
     """They give 2a^2 - 1 and 0 whatever the constant; also when windows are averaged."""
@@ -156,8 +158,8 @@ def test_means_of_huge_values():
 
 
 def test_badly_scaled_series_keep_their_shape():
-    """Two steps on a high base: the direct formula would lose them, float64 still has them."""
-    step = np.array([[0, 1, 2, 1, 0, 2]])
+    """Small steps on a high base: the direct formula would lose them, float64 still has them."""
+    step = np.array([[0, 1, 3, 1, 0, 2]])
     X = np.concatenate([step + base for base in (2.0**40, -(2.0**40), 2.0**50, 2.0**52)])
     both = GramianAngularField(method="both", dtype="float64").transform(X)
     expected = np.broadcast_to(gaf(step, method="both"), both.shape)
@@ -195,6 +197,20 @@ def test_out_may_begin_at_any_element(dtype):
                 assert out.tobytes() == expected.tobytes()
                 assert np.all(room[:offset] == 77)
                 assert np.all(room[offset + expected.size :] == 77)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "uint16"])
+def test_out_may_begin_between_elements(dtype):
+    """Arrays over parts of records and files are not aligned to their elements: all bytes count."""
+    for n, size in [(1, 1), (2, 5), (3, 33), (700, 160)]:
+        X = walk(n, size)
+        expected = GramianAngularField(dtype=dtype).transform(X)
+        for offset in (1, 3, 7):
+            room = np.full(offset + expected.nbytes + 70, 77, np.uint8)
+            out = room[offset : offset + expected.nbytes].view(dtype).reshape(expected.shape)
+            GramianAngularField(dtype=dtype).transform(X, out=out)
+            assert out.tobytes() == expected.tobytes()
+            assert np.all(room[:offset] == 77) and np.all(room[offset + expected.nbytes :] == 77)
 
 
 @pytest.mark.parametrize("offset", [0, 1, 3, 16, 21])
