@@ -8,9 +8,22 @@ import numpy as np
 import pytest
 
 from fastcache.errors import FastcacheError, NoMemoryError
-from fastcache.gaf import GramianAngularField, gramian_angular_field
+from fastcache.gaf import (
+    FieldStack,
+    GramianAngularField,
+    MarkovTransitionField,
+    RecurrencePlot,
+    gramian_angular_field,
+)
 
-FIELDS = [GramianAngularField(dtype="float64")]
+FIELDS = [
+    GramianAngularField(dtype="float64"),
+    MarkovTransitionField(n_bins=3, dtype="float64"),
+    RecurrencePlot(dimension=2, dtype="float64"),
+    FieldStack(
+        [GramianAngularField(dtype="float64"), MarkovTransitionField(n_bins=3, dtype="float64")]
+    ),
+]
 every_field = pytest.mark.parametrize("field", FIELDS, ids=lambda field: type(field).__name__)
 X = np.array([[1, 5, 2, 4, 3, 6, 0], [7, 3, 9, 1, 8, 2, 5]], dtype=np.float64)
 
@@ -259,9 +272,10 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize(("builtin", "words", "wrong"), PARAMETERS, ids=numbered(PARAMETERS))
-@pytest.mark.parametrize("kind", [GramianAngularField])
+@pytest.mark.parametrize("kind", [GramianAngularField, MarkovTransitionField, RecurrencePlot])
 def test_wrong_parameters_of_every_field(kind, builtin, words, wrong):
     """B3: n_jobs of 0 and nonsense are errors: when the field is used, not when it is made."""
+    wrong = {"threshold": 1.0, **wrong} if kind is RecurrencePlot else wrong
     refused(builtin, words, kind(**wrong).transform, X)
 
 
@@ -291,7 +305,7 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("builtin", "text", "image_size"), SIZES, ids=numbered(SIZES))
-@pytest.mark.parametrize("kind", [GramianAngularField])
+@pytest.mark.parametrize("kind", [GramianAngularField, MarkovTransitionField])
 def test_image_sizes(kind, builtin, text, image_size):
     """pyts's texts, word for word."""
     refused(builtin, re.escape(text), kind(image_size).transform, X)
@@ -346,3 +360,110 @@ def test_images_that_no_memory_can_hold(shape):
     with pytest.raises(NoMemoryError, match="no memory for images of shape") as raised:
         GramianAngularField(dtype="float64").transform(x)
     assert isinstance(raised.value, MemoryError)
+
+
+NEIGHBOURS = [
+    (MarkovTransitionField, TypeError, "'n_bins' must be an integer.", {"n_bins": [0, 1]}),
+    (MarkovTransitionField, TypeError, "'n_bins' must be an integer.", {"n_bins": 2.0}),
+    (
+        MarkovTransitionField,
+        ValueError,
+        "'n_bins' must be greater than or equal to 2.",
+        {"n_bins": 1},
+    ),
+    (
+        MarkovTransitionField,
+        ValueError,
+        "'strategy' must be 'uniform', 'quantile' or 'normal'.",
+        {"strategy": "whoops"},
+    ),
+    (
+        MarkovTransitionField,
+        (ValueError, TypeError),
+        "'strategy' must be 'uniform', 'quantile' or 'normal'.",
+        {"strategy": []},
+    ),
+    (
+        RecurrencePlot,
+        TypeError,
+        "'dimension' must be an integer or a float.",
+        {"dimension": "3"},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
+        (
+            "If 'dimension' is an integer, it must be greater than or equal to 1 and lower "
+            "than or equal to n_timestamps (got 8)."
+        ),
+        {"dimension": 8},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
+        (
+            "If 'time_delay' is a float, it must be greater than 0 and lower than or equal "
+            "to 1 (got 2.0)."
+        ),
+        {"time_delay": 2.0},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
+        (
+            "The number of trajectories must be positive. Consider trying with smaller values "
+            "for 'dimension' and 'time_delay'."
+        ),
+        {"dimension": 4, "time_delay": 3},
+    ),
+    (
+        RecurrencePlot,
+        TypeError,
+        "'threshold' must be either None, 'point', 'distance', a float or an integer.",
+        {"threshold": "3"},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
+        "If 'threshold' is a float or an integer, it must be greater than 0.",
+        {"threshold": 0},
+    ),
+    (
+        RecurrencePlot,
+        ValueError,
+        "'percentage' must be between 0 and 100.",
+        {"threshold": "point", "percentage": float("nan")},
+    ),
+    (
+        RecurrencePlot,
+        TypeError,
+        "'percentage' must be a float or an integer.",
+        {"percentage": "3"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "builtin", "text", "wrong"), NEIGHBOURS, ids=numbered(NEIGHBOURS))
+def test_parameters_of_the_neighbours(kind, builtin, text, wrong):
+    """pyts's texts, word for word."""
+    refused(builtin, re.escape(text), kind(**wrong).transform, X)
+
+
+def test_distances_have_no_place_in_whole_numbers():
+    """Without a threshold a recurrence plot has no upper end that an integer could stand for."""
+    for dtype in ("uint8", "uint16"):
+        refused(ValueError, "threshold", RecurrencePlot(dtype=dtype).transform, X)
+    binary = RecurrencePlot(threshold=2.0, dtype="uint8").transform(X)
+    assert set(np.unique(binary)) == {0, 255}
+
+
+@pytest.mark.parametrize("fields", [[], None, [3], ["GramianAngularField"], [GramianAngularField]])
+def test_stacks_of_nothing_or_of_something_else(fields):
+    refused((ValueError, TypeError), "field", FieldStack(fields).transform, X)
+
+
+def test_stacks_whose_fields_do_not_fit_together():
+    sizes = FieldStack([GramianAngularField(5), MarkovTransitionField(4)])
+    refused(ValueError, "size", sizes.transform, X)
+    types = FieldStack([GramianAngularField(), MarkovTransitionField(dtype="uint8")])
+    refused(ValueError, "dtype", types.transform, X)

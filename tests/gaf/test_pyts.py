@@ -149,7 +149,7 @@ def test_same_parameters_and_defaults(kind):
         getattr(gaf, kind)(*values, "float64")
 
 
-@pytest.mark.parametrize("kind", ["GramianAngularField", "MarkovTransitionField", "RecurrencePlot"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_slow_definition_is_theirs(kind):
     """The oracle of the other tests beside pyts, so that both are not wrong together."""
     rng = np.random.default_rng(7)
@@ -211,3 +211,4 @@ def adopted(module_name: str) -> type:
 TestPytsGaf = adopted("test_gaf")
 TestPytsMtf = adopted("test_mtf")
 TestPytsRecurrence = adopted("test_recurrence")
+TestPytsBounds = adopted("test_image_parameter_bounds")

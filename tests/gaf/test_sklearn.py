@@ -11,12 +11,7 @@ import pytest
 from series_reference import gaf as slow_gaf
 
 from fastcache.errors import FastcacheError
-from fastcache.gaf import (
-    FieldStack,
-    GramianAngularField,
-    MarkovTransitionField,
-    RecurrencePlot,
-)
+from fastcache.gaf import FieldStack, GramianAngularField, MarkovTransitionField, RecurrencePlot
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -27,10 +22,12 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline  # noqa: E402
 from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
+STACK = FieldStack([GramianAngularField(6, method="both"), MarkovTransitionField(6, n_bins=4)])
 FIELDS = [
     GramianAngularField(0.5, (0, 1), "d", dtype="uint8", out_range=(3, 9), n_jobs=2),
-    MarkovTransitionField(0.5, 5, "uniform", dtype="uint8", out_range=(3, 9), n_jobs=2),
-    RecurrencePlot(2, 0.1, "point", 20, dtype="uint8", out_range=(3, 9), n_jobs=2),
+    MarkovTransitionField(n_bins=3, strategy="uniform", overlapping=True),
+    RecurrencePlot(2, threshold="point", percentage=30),
+    STACK,
 ]
 every_field = pytest.mark.parametrize("field", FIELDS, ids=lambda field: type(field).__name__)
 
@@ -53,7 +50,7 @@ def test_parameters_are_what_was_given(field):
     assert set(parameters) == set(inspect.signature(type(field)).parameters)
     for name, value in parameters.items():
         assert getattr(field, name) is value
-    again = type(field)().set_params(**parameters)
+    again = type(field)().set_params(**parameters) if field is not STACK else clone(field)
     assert again.get_params(deep=False).keys() == parameters.keys()
     assert repr(again) == repr(field)
 
@@ -92,6 +89,7 @@ def test_representations():
     assert repr(GramianAngularField()) == "GramianAngularField()"
     field = GramianAngularField(image_size=24, method="both", n_jobs=2)
     assert repr(field) == "GramianAngularField(image_size=24, method='both', n_jobs=2)"
+    assert "GramianAngularField" in repr(STACK) and "n_bins=4" in repr(STACK)
 
 
 def test_wrong_parameters_wait_until_they_are_used():
@@ -113,6 +111,15 @@ def test_fit_is_stateless():
     assert {name: vars(field)[name] for name in before} == before
 
 
+def test_deep_parameters_of_a_stack():
+    nested = clone(STACK)
+    assert nested.fields is not STACK.fields
+    assert nested.get_params()["fields"] is nested.fields
+    X, _ = two_classes(3, 12)
+    planes = [field.transform(X).reshape(3, -1, 6, 6) for field in nested.fields]
+    np.testing.assert_array_equal(nested.transform(X), np.concatenate(planes, axis=1))
+
+
 # ---- pipelines ---------------------------------------------------------------------------------
 
 
@@ -121,9 +128,9 @@ def test_fit_is_stateless():
     [
         GramianAngularField(12, flatten=True),
         GramianAngularField(12, method="both", flatten=True, dtype="float64"),
-        MarkovTransitionField(12, 5, flatten=True),
-        RecurrencePlot(3, flatten=True),
-        FieldStack([GramianAngularField(12), MarkovTransitionField(12, 5)], flatten=True),
+        MarkovTransitionField(12, n_bins=4, flatten=True),
+        RecurrencePlot(2, flatten=True),
+        FieldStack(STACK.fields, flatten=True),
     ],
     ids=lambda field: type(field).__name__,
 )
@@ -215,7 +222,7 @@ LEFT_OUT = {
     "field",
     [
         GramianAngularField(flatten=True, dtype="float64"),
-        MarkovTransitionField(flatten=True, dtype="float64"),
+        MarkovTransitionField(n_bins=2, strategy="uniform", flatten=True, dtype="float64"),
         RecurrencePlot(flatten=True, dtype="float64"),
     ],
     ids=lambda field: type(field).__name__,
