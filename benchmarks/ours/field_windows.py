@@ -1,10 +1,13 @@
 """Shuffled batches of windows' images from an ArenaDataset, and the kernel alone on the same ones.
 
-paths: one series (t,).  options: ``window``, ``batch``, ``method``; ``rows`` windows make a round.  The dataset
-answers as for a DataLoader: ``__getitems__`` and collate.  The kernel has the places of the same
-windows in the same series, and writes to one buffer that is there already.
+paths: one series (t,).  options: ``window``, ``batch``, ``method``; ``rows`` windows are asked for
+several times.  The dataset answers as for a DataLoader: ``__getitems__`` and collate.  The kernel
+has the places of the same windows in the same series, and writes to one buffer that is there
+already.  Both take turns, batch by batch.
 """
 
+from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -53,18 +56,23 @@ def prepare(settings: Settings) -> Round:
         if not np.array_equal(of_dataset(rows.tolist()).numpy(), of_kernel(rows)):
             raise ValueError("the dataset's images are not the kernel's")
 
-    def every(make: Any, parts: list[Any]) -> None:
-        for part in parts:
-            make(part)
+    def one_by_one(make: Callable[[Any], Any], parts: list[Any]) -> Callable[[], float]:
+        turn = cycle(parts)
+
+        def one() -> float:
+            part = next(turn)
+            return seconds_of(lambda: make(part))
+
+        return one
 
     actions = {
-        "dataset": lambda: seconds_of(lambda: every(of_dataset, asked)),
-        "kernel": lambda: seconds_of(lambda: every(of_kernel, batches)),
+        "dataset": one_by_one(of_dataset, asked),
+        "kernel": one_by_one(of_kernel, batches),
     }
 
     def one_round() -> Result:
-        taken = take_turns(actions, PASSES)
-        return {"seconds": taken["dataset"], "items": len(order), "kernel": taken["kernel"]}
+        taken = take_turns(actions, PASSES * len(batches))
+        return {"seconds": taken["dataset"], "items": batch, "kernel": taken["kernel"]}
 
     return one_round
 
