@@ -39,9 +39,14 @@
       const size_t at = column + (size_t)(k * (N));                                              \
       VREAL left = row->left, right = row->right;                                                \
       if (next) {                                                                                \
-        const int own = (int)FC_MAX(FC_MIN(end - (int64_t)at, (N)), 0);                          \
-        left = V##_mix(left, next->left, own);                                                   \
-        right = V##_mix(right, next->right, own);                                                \
+        const int64_t own = end - (int64_t)at;                                                   \
+        if (own <= 0) {                                                                          \
+          left = next->left;                                                                     \
+          right = next->right;                                                                   \
+        } else if (own < (N)) {                                                                  \
+          left = V##_mix(left, next->left, (int)own);                                            \
+          right = V##_mix(right, next->right, (int)own);                                         \
+        }                                                                                        \
       }                                                                                          \
       made[k] = COMBINE(left, V##_loadu(row->along + at), right, V##_loadu(row->across + at));   \
       made[k] = V##_add(made[k], row->offset);                                                   \
@@ -69,9 +74,20 @@
                        .high = V##_set((REAL)o->high)};                                          \
     NAME_##_row next = row;                                                                      \
     size_t j = 0;                                                                                \
-    if (columns >= step && (j = -(uintptr_t)out % (step * (BYTES)) / (BYTES)) > 0) {             \
+    /* Through the cache, lines may be crossed: that costs less than the rows' seams would. */   \
+    const int seams = streaming || columns % step != 0;                                          \
+    if (columns >= step && seams && (j = -(uintptr_t)out % (step * (BYTES)) / (BYTES)) > 0) {    \
       NAME_##_some(&row, 0, j, out);                                                             \
       out += j * (BYTES);                                                                        \
+    }                                                                                            \
+    if (j == 0 && columns % step == 0) {                                                         \
+      for (int64_t i = 0; i < rows; i++) {                                                       \
+        row.left = V##_set(left[i]);                                                             \
+        row.right = V##_set(right[i]);                                                           \
+        for (size_t at = 0; at < columns; at += step, out += step * (BYTES))                     \
+          NAME_##_unit(&row, NULL, at, 0, out, streaming);                                       \
+      }                                                                                          \
+      return;                                                                                    \
     }                                                                                            \
     for (int64_t i = 0; i < rows; i++) {                                                         \
       for (; j + step <= columns; j += step, out += step * (BYTES))                              \
