@@ -1,4 +1,4 @@
-"""Jobs of the C core that make images of series: what they are told cannot be changed afterwards."""
+"""Jobs of the C core that make images of series: what they were told cannot change later."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,8 @@ from fastcache.errors import ArgumentError
 
 
 def gramian(size, **segments):
-    return FieldSpec(GASF, "float32", size, sample_range=(-1, 1), out_low=-1, out_high=1, **segments)
+    ranges = {"sample_range": (-1, 1), "out_low": -1, "out_high": 1}
+    return FieldSpec(GASF, "float32", size, **ranges, **segments)
 
 
 def image(spec, series, out):
@@ -37,9 +38,8 @@ def test_segments_are_kept_as_they_were():
 def test_offsets_are_kept_as_they_were():
     series, offsets = np.arange(8.0), np.array([0, 32])
     out = np.empty((2, 4, 4), np.float32)
-    job = FieldJob.of_rows(
-        gramian(4), series, "float64", offsets, out, channels=1, channel_bytes=32, length=4, planes=1
-    )
+    form = {"channels": 1, "channel_bytes": 32, "length": 4, "planes": 1}
+    job = FieldJob.of_rows(gramian(4), series, "float64", offsets, out, **form)
     offsets[:] = 1 << 44
     job.run()
     np.testing.assert_allclose(out[0], out[1], atol=1e-6)
