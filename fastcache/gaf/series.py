@@ -31,7 +31,7 @@ def as_series(x: Any) -> Array:
             "Sparse data was passed, but dense data is required. Use '.toarray()' to convert to a "
             "dense numpy array."
         )
-    array = _as_array(x)
+    array = as_array(x)
     if array.ndim < 2:
         raise ArgumentError(
             f"Expected 2D array, got {array.ndim}D array instead. Reshape your data with "
@@ -57,7 +57,8 @@ def as_series(x: Any) -> Array:
     return array
 
 
-def _as_array(x: Any) -> Array:
+def as_array(x: Any) -> Array:
+    """Return numbers as an array of any shape, of a type that C reads."""
     if np.ma.is_masked(x):
         raise ArgumentError("X is a masked array: fill in what is masked, e.g. X.filled(0)")
     try:
