@@ -151,6 +151,10 @@ cdef class FieldJob:
             size = _capi_fields.fc_field_scratch(self.job.spec, self.job.series.length)
             raise NoMemoryError(f"no memory for the scratch of a thread, {size} bytes")
 
+    def cancel(self):
+        """Have all threads return soon; the images are then unspecified."""
+        self.job.cursor.cancel = 1
+
     @property
     def merged(self):
         """Samples, in order, of which some series has fewer bins since quantiles are equal."""

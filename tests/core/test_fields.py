@@ -57,3 +57,11 @@ def test_kinds_that_there_are_not(kind):
 def test_a_job_without_a_spec():
     with pytest.raises(TypeError):
         image(None, np.ones((1, 1, 4)), np.empty((1, 4, 4), np.float32))
+
+
+def test_jobs_can_be_called_off():
+    out = np.full((1, 4, 4), 7, np.float32)
+    job = FieldJob.of_array(gramian(4), np.ones((1, 1, 4)), "float64", out, planes=1)
+    job.cancel()
+    job.run()
+    assert (out == 7).all()
