@@ -124,7 +124,7 @@ fc_status fc_field_run(fc_field_job *job);
 /* FC_OK, or why a series was refused: FC_E_NOT_FINITE, FC_E_RANGE.  `which` receives its number,
  * sample * channels + channel. */
 fc_status fc_field_refused(const fc_field_job *job, int64_t *which);
-/* Bytes that one thread holds meanwhile. */
+/* Bytes that one thread holds meanwhile; 0 for what is no fc_field_kind. */
 size_t fc_field_scratch(const fc_field_spec *spec, int64_t length);
 
 #endif

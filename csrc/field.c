@@ -54,6 +54,7 @@ static scratch scratch_of(const fc_field_spec *spec, int64_t length) {
 }
 
 size_t fc_field_scratch(const fc_field_spec *spec, int64_t length) {
+  if (!fc_field_kind_of(spec->kind)) return 0;
   const scratch s = scratch_of(spec, length);
   return s.values + 2 * s.state + s.stage;
 }

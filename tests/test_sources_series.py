@@ -6,7 +6,7 @@ import window_reference as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastcache.errors import ArgumentError, FastcacheError, SourceNotFoundError
+from fastcache.errors import ArgumentError, FastcacheError, SchemaError, SourceNotFoundError
 from fastcache.fill.build import fill_arena
 from fastcache.fill.options import FillOptions
 from fastcache.sources import Series
@@ -316,6 +316,7 @@ BAD = {
     "labels a number": ((X, 3), {"window": 2}, "must be a sequence"),
     "labels complex": ((X, X * 1j), {"window": 2}, "complex128"),
     "labels of two axes": ((X, np.ones((20, 2))), {"window": 2}, "one number or name per step"),
+    "labels masked": ((X, np.ma.masked_greater(X, 0.5)), {"window": 2}, "masked"),
     "labels too large": ((X, np.full(20, 2**63, np.uint64)), {"window": 2}, "64 signed bits"),
     "time short": ((X,), {"window": 2, "time": X[1:]}, "20 steps but 19 times"),
     "time unsorted": ((X,), {"window": 2, "time": X[::-1]}, "not sorted"),
@@ -349,3 +350,18 @@ def test_store_has_nothing_to_do_here():
 
     with pytest.raises(FastcacheError, match="no images"):
         fill_arena(Series(X, window=4), FillOptions(store=T.Resize(4)))
+
+
+def test_functions_whose_labels_no_column_holds():
+    labels = np.arange(20)
+    for made in (1 << 63, np.uint64(1 << 63)):
+        source = Series(X, labels, window=4, label=lambda _, made=made: made)
+        with pytest.raises(SchemaError, match="window 0, which exceeds int64"):
+            source.layout()
+    source = Series(X, labels, window=4, label=lambda own: 1 << 63 if own[0] == 2 else 1)
+    with pytest.raises(SchemaError, match="window 2, which exceeds int64"):
+        source.read(2)
+
+
+def test_strides_beyond_all_numbers():
+    assert len(Series(X, window=4, stride=1 << 70)) == 1

@@ -187,3 +187,37 @@ def test_dates_and_numbers_do_not_mix():
     """F2: a date says nothing about times that are numbers."""
     with pytest.raises(ArgumentError, match="time= holds numbers"):
         Series(np.arange(9.0), window=3, time=np.arange(9)).split(at="2024-01-09")
+
+
+NANOSECONDS = np.datetime64("2020-01-01", "ns") + np.arange(100)
+
+
+def test_pandas_nanoseconds_count():
+    """A Timestamp and a Timedelta are datetime's own only down to the microsecond."""
+    pandas = pytest.importorskip("pandas")
+    source = Series(np.arange(100.0), window=10, time=NANOSECONDS)
+    at = pandas.Timestamp("2020-01-01") + pandas.Timedelta(40, "ns")
+    train, valid = source.split(at=at, gap=pandas.Timedelta(20, "ns"))
+    assert steps_seen(train) == set(range(40))
+    assert steps_seen(valid) == set(range(60, 100))
+
+
+@pytest.mark.parametrize(
+    ("at", "gap", "message"),
+    [
+        (np.datetime64("2604-07-22"), 0, "beyond what the units"),
+        (np.datetime64("2020-01-01", "ns") + 50, dt.timedelta(days=999_999), "beyond what the un"),
+        (50, dt.timedelta(days=999_999), "beyond what the units"),
+        (50, np.timedelta64(290, "D") * 365, "beyond what its units"),
+        (50, np.timedelta64(1, "Y"), "units of time="),
+        (50, (1 << 63) - 1, "no window for validation"),
+        (50, 10**30, "no window for validation"),
+        (10**30, 0, "no window for validation"),
+        (-(10**30), 0, "no window for training"),
+    ],
+)
+def test_numbers_that_would_wrap_around(at, gap, message):
+    """None of them may come back as a step before `at`, where training is."""
+    source = Series(np.arange(100.0), window=10, time=NANOSECONDS)
+    with pytest.raises(ArgumentError, match=message):
+        source.split(at=at, gap=gap)

@@ -1,6 +1,7 @@
 """Fields of time series: what is to be made."""
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -56,6 +57,9 @@ cdef class FieldSpec:
 
     def __init__(self, int kind, str element, int64_t size, *, start=None, end=None,
                  sample_range=None, bins=None, trajectory=None, double out_low, double out_high):
+        if self.set_up:
+            raise ArgumentError("a FieldSpec is set up once")
+        self.set_up = True
         memset(&self.value, 0, sizeof(self.value))
         self.value.kind = kind
         self.value.element = ELEMENTS[element]
@@ -76,8 +80,10 @@ cdef class FieldSpec:
             starts, ends = start, end
             if starts.shape[0] != size or ends.shape[0] != size:
                 raise ArgumentError(f"{starts.shape[0]} segments for {size} columns")
-            self.segments = (starts, ends)
-            self.value.start, self.value.end = &starts[0], &ends[0]
+            # Copies, since C trusts them once they are checked, and callers may change theirs.
+            self.segments = bytes(starts), bytes(ends)
+            self.value.start = <const int64_t *> <void *> PyBytes_AS_STRING(self.segments[0])
+            self.value.end = <const int64_t *> <void *> PyBytes_AS_STRING(self.segments[1])
 
     cdef int _set_bins(self, int bins, int strategy, points) except -1:
         cdef const double[::1] point
@@ -86,8 +92,8 @@ cdef class FieldSpec:
             point = points
             if point.shape[0] != bins - 1 or bins < 2:
                 raise ArgumentError(f"{point.shape[0]} points between {bins} bins")
-            self.points = point
-            self.value.mtf.point = &point[0]
+            self.points = bytes(point)
+            self.value.mtf.point = <const double *> <void *> PyBytes_AS_STRING(self.points)
         return 0
 
     @property

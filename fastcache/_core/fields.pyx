@@ -1,6 +1,7 @@
 """Fields of time series: the job that threads run."""
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_STRIDED_RO, PyBUF_WRITABLE, PyBuffer_Release,
     PyObject_GetBuffer,
@@ -53,7 +54,7 @@ cdef class FieldJob:
         PyBuffer_Release(&self.target)
 
     @staticmethod
-    def of_array(FieldSpec spec, series, str element, out, *, int64_t planes, int64_t first_plane=0,
+    def of_array(FieldSpec spec not None, series, str element, out, *, int64_t planes, int64_t first_plane=0,
                  int store=AUTO):
         """Return the job for an array of shape (samples, channels, length), with any strides."""
         cdef FieldJob self = FieldJob.__new__(FieldJob)
@@ -73,7 +74,7 @@ cdef class FieldJob:
         return self._started()
 
     @staticmethod
-    def of_rows(FieldSpec spec, data, str element, const int64_t[::1] offsets not None, out, *,
+    def of_rows(FieldSpec spec not None, data, str element, const int64_t[::1] offsets not None, out, *,
                 int64_t channels, int64_t channel_bytes, int64_t length, int64_t planes,
                 int64_t first_plane=0, int store=AUTO):
         """Return the job for samples that begin at byte `offsets` of `data`.
@@ -86,14 +87,15 @@ cdef class FieldJob:
         to.data = <const uint8_t *> self.source.buf
         to.samples, to.channels, to.length = offsets.shape[0], channels, length
         to.channel = channel_bytes
-        to.offset = &offsets[0] if to.samples else NULL
+        own = bytes(offsets)  # a copy, since callers may change theirs after the check
+        to.offset = <const int64_t *> <void *> PyBytes_AS_STRING(own)
         self._set(spec, element, out, planes, first_plane, store)
         to.step = _capi_fields.fc_element_size(to.element)
-        self.keep = (spec, offsets)
-        self._check_rows(offsets)
+        self.keep = (spec, own)
+        self._check_rows()
         return self._started()
 
-    cdef int _check_rows(self, const int64_t[::1] offsets) except -1:
+    cdef int _check_rows(self) except -1:
         """Refuse what leaves the data: C trusts it."""
         cdef _capi_fields.fc_series *to = &self.job.series
         cdef Py_ssize_t i
@@ -102,8 +104,8 @@ cdef class FieldJob:
             raise ArgumentError(f"samples of {extent} bytes leave the data of {self.source.len}")
         cdef int64_t last = self.source.len - <int64_t> extent
         for i in range(to.samples):
-            if not 0 <= offsets[i] <= last:
-                raise ArgumentError(f"sample {i}, {extent} bytes from {offsets[i]}, leaves the data "
+            if not 0 <= to.offset[i] <= last:
+                raise ArgumentError(f"sample {i}, {extent} bytes from {to.offset[i]}, leaves the data "
                                     f"of {self.source.len} bytes")
         return 0
 
@@ -148,6 +150,10 @@ cdef class FieldJob:
         if status == _capi.FC_E_NOMEM:
             size = _capi_fields.fc_field_scratch(self.job.spec, self.job.series.length)
             raise NoMemoryError(f"no memory for the scratch of a thread, {size} bytes")
+
+    def cancel(self):
+        """Have all threads return soon; the images are then unspecified."""
+        self.job.cursor.cancel = 1
 
     @property
     def merged(self):

@@ -133,8 +133,17 @@ class Work(Protocol):
         """Work until nothing is left."""
 
 
+class LongWork(Work, Protocol):
+    """Work that can be called off."""
+
+    def cancel(self) -> None:
+        """Have all threads return soon."""
+
+
 # Waking a thread takes as long as writing this much.
 _BYTES_PER_THREAD = 2 << 20
+# Writing this much takes long enough for somebody to press Ctrl-C.
+_LONG = 64 << 20
 
 
 def run_jobs(jobs: Sequence[Work], size: int, threads: int) -> None:
@@ -149,3 +158,37 @@ def run_jobs(jobs: Sequence[Work], size: int, threads: int) -> None:
         run(work, worth)
     else:
         work()
+
+
+def run_long_jobs(jobs: Sequence[LongWork], size: int, threads: int) -> None:
+    """Do the same; an exception that reaches the main thread meanwhile, as Ctrl-C, ends the work.
+
+    Python hands these over between two instructions, of which C has none: where they could have to
+    wait, a thread of its own is in C in the place of the main thread.
+    """
+    if size < _LONG or threading.current_thread() is not threading.main_thread():
+        run_jobs(jobs, size, threads)
+        return
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            run_jobs(jobs, size, threads)
+        except BaseException as error:  # noqa: BLE001 - raised where it was called
+            errors.append(error)
+
+    aside = threading.Thread(target=work, name="fastcache-long")
+    try:
+        aside.start()
+    except RuntimeError:  # no thread can be started
+        run_jobs(jobs, size, threads)
+        return
+    try:
+        aside.join()
+    except BaseException:
+        for job in jobs:
+            job.cancel()
+        aside.join()
+        raise
+    if errors:
+        raise errors[0]

@@ -5,7 +5,7 @@ Search in Large Time Series Databases", Knowledge and Information Systems 3(3), 
 the segments are those of pyts, to the last index.
 """
 
-from math import ceil
+from math import ceil, isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,11 @@ def share_of(name: str, value: object, length: int) -> int:
                 f"If '{name}' is a float, it must be greater than 0 and lower than or equal to 1 "
                 f"(got {value})."
             )
-        return ceil(value * length)
+        with np.errstate(over="ignore"):
+            steps = value * length
+        if not isfinite(steps):  # beyond float16
+            steps = float(value) * length
+        return min(ceil(steps), length)  # float32 may have rounded up
     raise ArgumentTypeError(f"'{name}' must be an integer or a float. It is {value!r}.")
 
 

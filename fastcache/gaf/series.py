@@ -10,6 +10,8 @@ from fastcache.errors import ArgumentError, ArgumentTypeError
 
 Array = npt.NDArray[Any]
 
+_LONGEST = 2**31 - 1  # of what the C core takes
+
 
 def as_series(x: Any) -> Array:
     """Return series as an array of shape (n, t) or (n, channels, t), copied only if it must be.
@@ -29,7 +31,7 @@ def as_series(x: Any) -> Array:
             "Sparse data was passed, but dense data is required. Use '.toarray()' to convert to a "
             "dense numpy array."
         )
-    array = _as_array(x)
+    array = as_array(x)
     if array.ndim < 2:
         raise ArgumentError(
             f"Expected 2D array, got {array.ndim}D array instead. Reshape your data with "
@@ -47,14 +49,24 @@ def as_series(x: Any) -> Array:
         raise ArgumentError(
             f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
         )
+    if array.shape[-1] > _LONGEST:
+        raise ArgumentError(
+            f"the series have {array.shape[-1]:,} time steps, images are made of at most "
+            f"{_LONGEST:,}: cut them into windows"
+        )
     return array
 
 
-def _as_array(x: Any) -> Array:
+def as_array(x: Any) -> Array:
+    """Return numbers as an array of any shape, of a type that C reads."""
+    if np.ma.is_masked(x):
+        raise ArgumentError("X is a masked array: fill in what is masked, e.g. X.filled(0)")
     try:
         array = np.asarray(x)
     except ValueError as error:  # nested lists whose lengths differ
         raise ArgumentError(f"X is no array of numbers: {error}") from error
+    except (TypeError, RuntimeError) as error:  # torch's tensors that NumPy cannot look at
+        raise ArgumentTypeError(f"X cannot be read as an array: {error}") from error
     kind = array.dtype.kind
     if kind == "c":
         raise ArgumentError("Complex data not supported: give real series")

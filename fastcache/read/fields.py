@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 
 from fastcache._core import fields as core
+from fastcache._core.field_specs import ELEMENTS
 from fastcache.errors import ArgumentError
 from fastcache.gaf import SeriesTransform
 from fastcache.gaf.expand import Plan, refusal
@@ -74,6 +75,11 @@ class FieldReader(Reader):
                 "(sources.Series) or arrays of shape (T,) or (channels, T)"
             )
         none = series.series(np.empty(0, np.int64))
+        if none.dtype.name not in ELEMENTS or not (none.channels and none.length):
+            raise ArgumentError(
+                f"transform={transform!r} makes images of real numbers, and the rows are "
+                f"{none.channels} x {none.length} of {none.dtype}"
+            )
         plan: Plan = transform.plan(none.length)
         shape = (none.channels * plan.planes, plan.size, plan.size)
         self._series = series

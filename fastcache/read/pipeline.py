@@ -1,5 +1,6 @@
 """From a row to a sample: which part ``transform`` gets, and in which form."""
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -150,7 +151,9 @@ class Pipeline:
         self._structure = structure
         self._roles = find_roles(structure, fields)
         self._modes: dict[str, str] = {}
-        self.field, self._image_steps = _split(transform)
+        field, self._image_steps = _split(transform)
+        # As it is now: readers are made of it, here and again in each process that gets a copy.
+        self.field = copy.deepcopy(field)
         self._target_steps = _steps(target_transform)
         for name, given, role in (
             ("transform", transform, self._roles.image),

@@ -144,7 +144,9 @@ class SeriesImages(torch.nn.Module):
         if key not in self._recipes:
             self.transform.plan(length)  # refuses what cannot be had
             members = _members(self.transform)
-            self._recipes[key] = [recipe_of(member, length, device) for member in members]
+            # Tables made in inference mode would be of no use to later calls that want gradients.
+            with torch.inference_mode(False):
+                self._recipes[key] = [recipe_of(member, length, device) for member in members]
         return self._recipes[key]
 
 
@@ -156,6 +158,8 @@ def _members(transform: Any) -> list[Any]:
 def _refuse_odd(series: Any) -> None:
     if not isinstance(series, torch.Tensor):
         raise ArgumentTypeError(f"series must be a tensor, not {type(series).__name__}")
+    if series.layout != torch.strided or series.is_nested:
+        raise ArgumentTypeError("series must be a dense tensor: call to_dense, or to_padded_tensor")
     if series.is_complex():
         raise ArgumentError("Complex data not supported: give real series")
     if series.ndim not in (2, 3):

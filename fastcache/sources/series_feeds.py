@@ -116,4 +116,6 @@ class LabelCalls:
         kind = _KINDS.get(value.dtype.kind)
         if value.ndim or kind is None:
             raise SchemaError(f"label= returned {value!r} for window {index}: return one number")
+        if value.dtype == np.uint64 and value > np.iinfo(np.int64).max:
+            raise SchemaError(f"label= returned {value} for window {index}, which exceeds int64")
         return value.astype(kind)

@@ -73,6 +73,8 @@ def read_labels(labels: Any, data: SeriesData) -> SeriesLabels:
         labels = load_npy(path_of(labels, "labels"), "labels")
     if not (is_array(labels) or is_ordered(labels)):
         raise ArgumentError(f"labels must be a sequence, not {labels!r}")
+    if np.ma.is_masked(labels):
+        raise ArgumentError("labels is a masked array: fill it, e.g. labels.filled(0)")
     if not is_array(labels):
         labels = list(labels)
     if not data.many:

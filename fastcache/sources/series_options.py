@@ -21,6 +21,7 @@ STATISTICS = (
 EXTRA = ("window", "statistics")
 HOW = ("last", "majority", "any")
 ON_NAN = ("raise", "skip", "interpolate")
+_ENDLESS = 1 << 62  # more steps than any series has, with room in int64 to add these
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class SeriesOptions:
 def _steps(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ArgumentError(f"{name}={value!r}: give a number of steps (int) of at least 1")
-    return int(value)
+    return min(int(value), _ENDLESS)
 
 
 def _names(what: str, values: Any, allowed: tuple[str, ...] | None) -> tuple[str, ...]:

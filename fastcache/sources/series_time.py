@@ -33,9 +33,13 @@ class SeriesTime:
         """Whether these are points in time, and not numbers."""
         return self.parts[0].dtype.kind == "M"
 
-    def steps_before(self, moment: Any, count: int) -> Ints:
-        """Return for each of `count` series how many steps lie before a moment."""
-        found = [int(np.searchsorted(part, moment, side="left")) for part in self.parts]
+    def steps_before(self, moment: Any, count: int, span: Any = None) -> Ints:
+        """Return for each of `count` series how many steps lie before a moment, or a span later."""
+        found = []
+        for part in self.parts:
+            until = _as_of(moment, part) if self.is_dates else moment
+            until = until if span is None else _later(until, _as_of(span, part))
+            found.append(int(np.searchsorted(part, until, side="left")))
         return np.broadcast_to(np.array(found, np.int64), (count,))
 
     def steps_after(self, steps: Ints, span: np.timedelta64) -> Ints:
@@ -44,13 +48,39 @@ class SeriesTime:
         for k, step in enumerate(steps):
             part = self.parts[k if len(self.parts) > 1 else 0]
             if step < len(part):
-                begins[k] = np.searchsorted(part, part[step] + span, side="left")
+                until = _later(part[step], _as_of(span, part))
+                begins[k] = np.searchsorted(part, until, side="left")
         return begins
 
     def between(self, begins: Ints, ends: Ints) -> "SeriesTime":
         """Return the times from one step to before another, for each series."""
         pieces = zip(self.parts, begins, ends, strict=False)
         return SeriesTime(tuple(part[a:b] for part, a, b in pieces))
+
+
+def _as_of(value: Any, part: npt.NDArray[Any]) -> Any:
+    """Return a moment or a span in units in which it can be compared with times.
+
+    Raises
+    ------
+    ArgumentError
+        If there are none, or NumPy would take it for another one there.
+    """
+    units = part.dtype.str if value.dtype.kind == "M" else part.dtype.str.replace("M8", "m8")
+    try:
+        made = value.astype(np.promote_types(value.dtype, units))
+    except TypeError as error:
+        raise ArgumentError(f"{value!r} has no number of the units of time= ({units})") from error
+    if not np.isnat(value) and made.astype(value.dtype) != value:
+        raise ArgumentError(f"{value!r} is beyond what the units of time= can hold ({units})")
+    return made
+
+
+def _later(moment: Any, span: Any) -> Any:
+    later = moment + span
+    if later < moment:
+        raise ArgumentError(f"gap={span!r} after {moment!r} is beyond what its units can hold")
+    return later
 
 
 def read_time(time: Any, data: SeriesData) -> SeriesTime:
@@ -109,7 +139,7 @@ def split_steps(at: Any, gap: Any, data: SeriesData, time: SeriesTime | None) ->
         assert time is not None
         ends = time.steps_before(moment, len(data))
     elif isinstance(at, int | np.integer) and not isinstance(at, bool):
-        ends = np.full(len(data), at, np.int64)
+        ends = np.full(len(data), min(max(int(at), 0), int(lengths.max())), np.int64)
     else:
         raise ArgumentError(
             f"at={at!r}: give a share in (0, 1), a step (int), or with time= a point in time"
@@ -118,15 +148,15 @@ def split_steps(at: Any, gap: Any, data: SeriesData, time: SeriesTime | None) ->
     if isinstance(gap, _SPANS):
         if time is None or not time.is_dates:
             raise ArgumentError(f"gap={gap!r}: a timedelta needs time= of dates; else give steps")
-        span = np.timedelta64(gap)
+        span = gap.to_timedelta64() if hasattr(gap, "to_timedelta64") else np.timedelta64(gap)
         if not span >= np.timedelta64(0):
             raise ArgumentError(f"gap={gap!r}: give a span of at least 0")
         if moment is not None:
-            return ends, time.steps_before(moment + span, len(data))
+            return ends, time.steps_before(moment, len(data), span)
         return ends, time.steps_after(ends, span)
     if isinstance(gap, bool) or not isinstance(gap, int | np.integer) or gap < 0:
         raise ArgumentError(f"gap={gap!r}: give a number of steps (int) of at least 0")
-    return ends, np.minimum(ends + int(gap), lengths)
+    return ends, np.minimum(ends + min(int(gap), int(lengths.max())), lengths)
 
 
 def _is_number(value: object) -> bool:
@@ -145,6 +175,7 @@ def _moment(at: Any, time: SeriesTime | None) -> Any:
     if getattr(at, "tzinfo", None) is not None:
         raise ArgumentError(f"at={at!r} has a time zone: give UTC without one, as time= has it")
     try:
-        return np.datetime64(at)
+        # pandas' own knows of nanoseconds.
+        return at.to_datetime64() if hasattr(at, "to_datetime64") else np.datetime64(at)
     except ValueError as error:
         raise ArgumentError(f"at={at!r} is no date: {error}") from error

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from fastcache.errors import ArgumentError, MissingPackageError
 from fastcache.gaf import GramianAngularField
 from fastcache.gaf.paa import segments
-from fastcache.gaf.series import as_series
+from fastcache.gaf.series import as_array, as_series
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -65,7 +65,8 @@ def series_fields(
         raise MissingPackageError(
             "plots need matplotlib: pip install 'fastcache[plot]', or matplotlib itself"
         ) from error
-    series = as_series(np.atleast_2d(x))
+    array = as_array(x)
+    series = as_series(array[None] if array.ndim == 1 else array)
     if series.ndim != 2 or len(series) > _MOST:
         raise ArgumentError(
             f"x has shape {series.shape}: give a series (t,), or one of up to {_MOST} channels "

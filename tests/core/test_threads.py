@@ -1,5 +1,7 @@
 """The pool of threads: nobody waits for it who could do the work alone."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -74,3 +76,49 @@ def test_numbers_of_threads_that_mean_nothing(count):
     with pytest.raises(ArgumentError, match="threads"):
         threads.resolve_threads(count)
     assert threads.resolve_threads(None) == threads.resolve_threads(-1) == threads.usable_cores()
+
+
+class Endless:
+    """Work that ends when it is called off."""
+
+    def __init__(self):
+        self.cancelled = threading.Event()
+        self.entered = threading.Event()
+
+    def run(self):
+        self.entered.set()
+        assert self.cancelled.wait(timeout=20)
+
+    def cancel(self):
+        self.cancelled.set()
+
+
+def test_ctrl_c_ends_long_work():
+    job = Endless()
+
+    def interrupt():
+        job.entered.wait(timeout=20)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        threads.run_long_jobs([job], 1 << 30, 2)
+    assert job.cancelled.is_set()
+
+
+def test_long_work_raises_what_went_wrong(monkeypatch):
+    class Wrong(Endless):
+        def run(self):
+            raise KeyError(threading.current_thread() is threading.main_thread())
+
+    with pytest.raises(KeyError, match="False"):
+        threads.run_long_jobs([Wrong()], 1 << 30, 1)
+    with pytest.raises(KeyError, match="True"):
+        threads.run_long_jobs([Wrong()], 1 << 10, 1)
+
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads.threading.Thread, "start", refuse)
+    with pytest.raises(KeyError, match="True"):
+        threads.run_long_jobs([Wrong()], 1 << 30, 1)

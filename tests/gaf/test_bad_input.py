@@ -15,6 +15,7 @@ from fastcache.gaf import (
     RecurrencePlot,
     gramian_angular_field,
 )
+from fastcache.gaf.paa import size_of
 
 FIELDS = [
     GramianAngularField(dtype="float64"),
@@ -467,3 +468,39 @@ def test_stacks_whose_fields_do_not_fit_together():
     refused(ValueError, "size", sizes.transform, X)
     types = FieldStack([GramianAngularField(), MarkovTransitionField(dtype="uint8")])
     refused(ValueError, "dtype", types.transform, X)
+
+
+def test_shares_of_few_bits():
+    """float16 has no 70,000, and float32 rounds odd numbers beyond 2 ** 24 up."""
+    assert size_of(np.float16(1.0), 70_000) == 70_000
+    assert size_of(np.float16(0.5), 70_000) == 35_000
+    assert size_of(np.float32(1.0), 16_777_219) == 16_777_219
+
+
+@every_field
+def test_series_that_are_too_long(field):
+    refused(ValueError, "at most 2,147,483,647", field.transform, np.broadcast_to(1.0, (1, 2**31)))
+
+
+@every_field
+def test_masked_arrays(field):
+    hidden = np.ma.masked_array(X, X > 5)
+    refused(ValueError, "masked", field.transform, hidden)
+    nothing = np.ma.masked_array(X, np.zeros(X.shape, bool))
+    np.testing.assert_array_equal(field.transform(nothing), field.transform(X))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.requires_grad_(),
+        lambda x: x.bfloat16(),
+        lambda x: x.to_sparse(),
+        lambda x: x.to("meta"),
+        lambda x: [*x.requires_grad_()],
+    ],
+)
+def test_tensors_that_numpy_cannot_look_at(change):
+    torch = pytest.importorskip("torch")
+    x = change(torch.from_numpy(X.copy()))
+    refused(TypeError, "cannot be read", GramianAngularField().transform, x)

@@ -248,3 +248,32 @@ def test_bare_tensors_are_plain_to_all_others():
     assert torch.equal(
         default_collate(looked_at), torch.stack([torch.zeros(3, 48).double(), ds[2]])
     )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.ones((3, 8), np.complex64),
+        np.ones((3, 2, 0)),
+        np.ones((3, 0, 8)),
+        np.ones((3, 0)),
+    ],
+)
+def test_rows_that_are_no_series_of_numbers(rows):
+    """Said when the dataset is made, not when a batch is."""
+    with pytest.raises(ArgumentError, match="real numbers"):
+        fc.ArenaDataset(Arrays(rows), transform=GramianAngularField())
+
+
+def test_transforms_are_taken_as_they_are():
+    """What is done to the estimator later changes no images: neither here nor in workers."""
+    gaf = GramianAngularField(6)
+    ds = fc.ArenaDataset(Series(LONG, window=48), transform=gaf)
+    gaf.set_params(image_size=12)
+    assert ds[0].shape == (3, 6, 6)
+    for workers in (0, 1):
+        loader = DataLoader(
+            ds, num_workers=workers, multiprocessing_context="spawn" if workers else None
+        )
+        assert next(iter(loader)).shape == (1, 3, 6, 6)
+    assert ds.with_transform(gaf)[0].shape == (3, 12, 12)

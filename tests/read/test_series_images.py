@@ -154,6 +154,16 @@ def test_gradients_at_the_ends_are_numbers():
     assert torch.isfinite(x.grad).all()
 
 
+def test_gradients_after_a_call_in_inference_mode():
+    """Training loops check a model in inference mode before they train it."""
+    module = fc.SeriesImages(GramianAngularField(4))
+    x = torch.from_numpy(walks(2, 12)).requires_grad_()
+    with torch.inference_mode():
+        module(x)
+    module(x).sum().backward()
+    assert torch.isfinite(x.grad).all()
+
+
 def test_autocast_has_no_part_in_it():
     x = torch.from_numpy(walks(4, 50)).float()
     module = fc.SeriesImages(GramianAngularField(method="both"))
@@ -244,6 +254,8 @@ def test_what_is_out_of_range():
         (torch.zeros(2, 0, 4), ArgumentError, "no values"),
         (torch.zeros(2, 4, dtype=torch.complex64), ArgumentError, "Complex"),
         (np.zeros((2, 4)), ArgumentTypeError, "tensor"),
+        (torch.ones(2, 4).to_sparse(), ArgumentTypeError, "dense"),
+        (torch.nested.nested_tensor([torch.ones(2, 4)]), ArgumentTypeError, "dense"),
         (torch.zeros(2, 3), ArgumentError, "lower than or equal to"),
     ],
 )

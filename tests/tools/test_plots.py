@@ -78,3 +78,9 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingPackageError, match="pip install"):
         fc.plots.series_fields(WAVE)
+
+
+@pytest.mark.parametrize("x", [[[1, 2], [1]], 5.0, None])
+def test_what_is_no_series(x):
+    with pytest.raises(ArgumentError):
+        fc.plots.series_fields(x)
