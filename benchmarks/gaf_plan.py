@@ -175,7 +175,12 @@ class Plan:
         path = self._series("long", WINDOWS + WINDOW - 1, dtype="float32")
         return {
             "opening": self._own("field_open", {"window": WINDOW}, path, threads=2, fresh=True),
-            "windows": self._own("field_windows", {"window": WINDOW, "batch": BATCH}, path),
+            **{
+                f"windows, {method}": self._own(
+                    "field_windows", {"window": WINDOW, "batch": BATCH, "method": method}, path
+                )
+                for method in ("both", "summation")
+            },
         }
 
     def _neighbours(self) -> dict[str, Task]:

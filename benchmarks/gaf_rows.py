@@ -108,8 +108,11 @@ def _window_rows() -> tuple[Row, ...]:
             lambda one: one.series(lambda r: r["seconds"])),
         Row(f"{count}: growth of peak memory / the series", 1.01, False, "x", ("opening",),
             lambda one: one.series(lambda r: r["growth"] / r["series"])),
-        Row(f"{count}: shuffled batches of {BATCH}, 1 thread / kernel alone", 90, True, "%",
-            ("windows",), lambda one: one.series(lambda r: 100 * r["kernel"] / r["seconds"])),
+        *(Row(f"{count}: shuffled batches of {BATCH}, {fields}, 1 thread / kernel alone", target,
+              True, "%", (f"windows, {method}",),
+              lambda one: one.series(lambda r: 100 * r["kernel"] / r["seconds"]))
+          for method, fields, target in
+          (("both", "both fields", 90), ("summation", "summation fields", None))),
     )  # fmt: skip
 
 

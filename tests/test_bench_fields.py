@@ -269,3 +269,42 @@ def test_the_command_prints_both_and_fails_without_the_rival(bench):
     assert any(line.startswith("memory alone ") for line in lines)
     pyts_is_here = importlib.util.find_spec("pyts") is not None
     assert done.returncode == (0 if pyts_is_here else 1)
+
+
+# ---- every worker, small
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "keys"),
+    [
+        ("field_limit", {"size": 64, "dtype": "float32"}, {"limit_seconds"}),
+        ("field_types", {"size": 64}, {"by"}),
+        ("field_both", {"size": 64}, {"singles"}),
+        ("field_stores", {"size": 32, "batch": 8}, {"writing", "reading", "chosen"}),
+        ("field_threads", {"size": 64}, {"one", "limit_one", "limit_two", "bytes"}),
+        ("field_windows", {"window": 24, "batch": 64, "method": "both"}, {"kernel"}),
+        ("field_open", {"window": 24}, {"growth", "series"}),
+    ],
+)
+def test_workers_answer_with_what_their_rows_read(bench, tmp_path, script, options, keys):
+    """B4: what the core's names are may change; that a worker still runs is seen here."""
+    if "window" in options:
+        pytest.importorskip("torch")
+    path = tmp_path / "series.npy"
+    np.save(path, bench.gaf_inputs.walks(5000, dtype="float32"))
+    settings = bench.serve.Settings([str(path)], [0], 1, 256, options=options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS / "ours"))
+        worker = importlib.import_module(script)
+        for name, value in [("PASSES", 1), ("PASSES_BYTES", 1), ("MEGABYTES", 1)]:
+            if hasattr(worker, name):
+                patch.setattr(worker, name, value)
+        if hasattr(worker, "count_for"):
+            patch.setattr(worker, "count_for", lambda *_, **__: 4)
+        try:
+            one = worker.prepare(settings)()
+        except bench.serve.NotInstalled as error:
+            pytest.skip(str(error))
+    assert keys | {"seconds", "items"} <= set(one)
+    assert one["seconds"] > 0 and one["items"] > 0
+    json.dumps(one)

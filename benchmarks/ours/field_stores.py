@@ -16,12 +16,11 @@ PASSES_BYTES = 1 << 30  # so much is written in a round by each kind
 
 def prepare(settings: Settings) -> Round:
     from fastcache._core import fields
+    from fastcache.gaf import GramianAngularField
 
     size, batch = settings.options["size"], settings.options["batch"]
     series = walks(batch, 1, size)
-    spec = fields.FieldSpec(
-        fields.GASF, "float32", size, sample_range=(-1.0, 1.0), out_low=-1.0, out_high=1.0
-    )
+    (spec,) = GramianAngularField().plan(size).specs
     kinds = {"auto": fields.AUTO, "cached": fields.CACHED, "streaming": fields.STREAMING}
     outs = {name: np.zeros((batch, size, size), np.float32) for name in kinds}
 
