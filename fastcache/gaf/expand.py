@@ -69,7 +69,7 @@ def new_images(shape: tuple[int, ...], dtype: str) -> Array:
             f"no memory for images of shape {shape}, {dtype}: {size:,} bytes. Make them in parts "
             "into out=, smaller (image_size=), of a smaller dtype, or on arrival in an ArenaDataset"
         ) from error
-    start = -memory.ctypes.data % _LINE
+    start = -memory.__array_interface__["data"][0] % _LINE
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
