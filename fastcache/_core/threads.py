@@ -142,8 +142,8 @@ class LongWork(Work, Protocol):
 
 # Waking a thread takes as long as writing this much.
 _BYTES_PER_THREAD = 2 << 20
-# Writing this much takes long enough for somebody to press Ctrl-C.
-_LONG = 64 << 20
+# Moving this much takes long enough for somebody to press Ctrl-C, and for a thread to be started.
+_LONG = 1 << 30
 
 
 def run_jobs(jobs: Sequence[Work], size: int, threads: int) -> None:
@@ -160,13 +160,15 @@ def run_jobs(jobs: Sequence[Work], size: int, threads: int) -> None:
         work()
 
 
-def run_long_jobs(jobs: Sequence[LongWork], size: int, threads: int) -> None:
+def run_long_jobs(jobs: Sequence[LongWork], size: int, threads: int, moved: int) -> None:
     """Do the same; an exception that reaches the main thread meanwhile, as Ctrl-C, ends the work.
+
+    `moved` are the bytes that are read and written in all.
 
     Python hands these over between two instructions, of which C has none: where they could have to
     wait, a thread of its own is in C in the place of the main thread.
     """
-    if size < _LONG or threading.current_thread() is not threading.main_thread():
+    if moved < _LONG or threading.current_thread() is not threading.main_thread():
         run_jobs(jobs, size, threads)
         return
     errors: list[BaseException] = []

@@ -129,7 +129,7 @@ def expand(plan: Plan, series: Array, out: Array, threads: int) -> None:
             )
         )
         first += spec.images * channels
-    pool.run_long_jobs(jobs, out.nbytes, threads)
+    pool.run_long_jobs(jobs, out.nbytes, threads, out.nbytes + series.nbytes)
     for job in jobs:
         if job.refused is not None:
             raise refusal(job.refused, cube)

@@ -165,7 +165,8 @@ class Series(Source):
         ----------
         at : float, int, or point in time
             A share in (0, 1) of every series; a step; or, with ``time=`` of dates, a date
-            (datetime64, datetime, or ISO text), with ``time=`` of numbers a number.
+            (datetime64, datetime, or ISO text), with ``time=`` of numbers a number. A float in
+            (0, 1) is always a share.
         gap : int or timedelta
             Steps to leave out from `at` on; with ``time=`` of dates also a span of time.
 

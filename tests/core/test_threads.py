@@ -102,7 +102,7 @@ def test_ctrl_c_ends_long_work():
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        threads.run_long_jobs([job], 1 << 30, 2)
+        threads.run_long_jobs([job], 1 << 30, 2, 1 << 30)
     assert job.cancelled.is_set()
 
 
@@ -112,13 +112,13 @@ def test_long_work_raises_what_went_wrong(monkeypatch):
             raise KeyError(threading.current_thread() is threading.main_thread())
 
     with pytest.raises(KeyError, match="False"):
-        threads.run_long_jobs([Wrong()], 1 << 30, 1)
+        threads.run_long_jobs([Wrong()], 1 << 30, 1, 1 << 30)
     with pytest.raises(KeyError, match="True"):
-        threads.run_long_jobs([Wrong()], 1 << 10, 1)
+        threads.run_long_jobs([Wrong()], 1 << 10, 1, 1 << 29)
 
     def refuse(_):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threads.threading.Thread, "start", refuse)
     with pytest.raises(KeyError, match="True"):
-        threads.run_long_jobs([Wrong()], 1 << 30, 1)
+        threads.run_long_jobs([Wrong()], 1 << 30, 1, 1 << 30)
