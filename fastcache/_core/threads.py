@@ -181,16 +181,17 @@ def run_long_jobs(jobs: Sequence[LongWork], size: int, threads: int, moved: int)
 
     aside = threading.Thread(target=work, name="fastcache-long")
     try:
-        aside.start()
-    except RuntimeError:  # no thread can be started
-        run_jobs(jobs, size, threads)
-        return
-    try:
+        try:
+            aside.start()
+        except RuntimeError:  # no thread can be started
+            run_jobs(jobs, size, threads)
+            return
         aside.join()
-    except BaseException:
+    except BaseException:  # which may come while the thread starts, too
         for job in jobs:
             job.cancel()
-        aside.join()
+        if aside.is_alive():
+            aside.join()
         raise
     if errors:
         raise errors[0]
