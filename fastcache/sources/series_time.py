@@ -69,16 +69,23 @@ def _as_of(value: Any, part: npt.NDArray[Any]) -> Any:
     units = part.dtype.str if value.dtype.kind == "M" else part.dtype.str.replace("M8", "m8")
     try:
         made = value.astype(np.promote_types(value.dtype, units))
+        kept = np.isnat(value) or made.astype(value.dtype) == value
     except TypeError as error:
         raise ArgumentError(f"{value!r} has no number of the units of time= ({units})") from error
-    if not np.isnat(value) and made.astype(value.dtype) != value:
+    except OverflowError:  # NumPy from 2.5 on; before it the number wraps around
+        kept = False
+    if not kept:
         raise ArgumentError(f"{value!r} is beyond what the units of time= can hold ({units})")
     return made
 
 
 def _later(moment: Any, span: Any) -> Any:
-    later = moment + span
-    if later < moment:
+    try:
+        later = moment + span
+        kept = not later < moment
+    except OverflowError:  # as above
+        kept = False
+    if not kept:
         raise ArgumentError(f"gap={span!r} after {moment!r} is beyond what its units can hold")
     return later
 

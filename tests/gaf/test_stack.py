@@ -83,6 +83,7 @@ def test_refusals_of_any_member():
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_datasets(dtype):
     """B1, B5: fields of one pass over the windows are one transform of an arena."""
+    pytest.importorskip("torch")
     x = walk(2, 300)
     stack = FieldStack(three(dtype=dtype))
     ds = fc.ArenaDataset(fc.sources.Series(x, window=48, stride=5), transform=stack)
@@ -97,6 +98,7 @@ def test_datasets(dtype):
     ids=repr,
 )
 def test_single_fields_in_datasets(field):
+    pytest.importorskip("torch")
     x = walk(2, 300)
     ds = fc.ArenaDataset(fc.sources.Series(x, window=48, stride=5), transform=field)
     wanted = field.transform(np.stack([x[:, k : k + 48] for k in range(0, 253, 5)]))
@@ -105,6 +107,7 @@ def test_single_fields_in_datasets(field):
 
 def test_large_integers_in_datasets():
     """The arena's integers keep their differences, as an array's do."""
+    pytest.importorskip("torch")
     steps = np.random.default_rng(1).integers(0, 9, (1, 60))
     x = steps + 2**60
     plot = RecurrencePlot(dtype="float64")
