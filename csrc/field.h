@@ -145,7 +145,7 @@ const fc_field_kind_entry *fc_field_kind_of(int kind);
 extern const fc_field_kind_entry fc_gasf_kind, fc_gadf_kind, fc_gaf_both_kind, fc_mtf_kind,
     fc_recurrence_kind;
 
-/* Whether an image may have this element, and whether it is computed in double. */
+/* Whether an image may have this element. */
 static inline int fc_field_is_image(int element) {
   return element >= FC_FLOAT64 && element <= FC_UINT16;
 }

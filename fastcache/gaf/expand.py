@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,13 @@ class Plan:
     def planes(self) -> int:
         """Images of each channel."""
         return sum(spec.images for spec in self.specs)
+
+    def placed(self, channels: int) -> Iterator[tuple[FieldSpec, int]]:
+        """Yield each spec with its first plane among those of a sample."""
+        first = 0
+        for spec in self.specs:
+            yield spec, first
+            first += spec.images * channels
 
 
 def image_shape(plan: Plan, series: Array, flatten: bool) -> tuple[int, ...]:
@@ -120,15 +127,12 @@ def expand(plan: Plan, series: Array, out: Array, threads: int) -> None:
     """
     cube = series if series.ndim == 3 else series[:, None, :]
     channels = cube.shape[1]
-    element = "uint8" if cube.dtype == np.bool_ else cube.dtype.name
-    jobs, first = [], 0
-    for spec in plan.specs:
-        jobs.append(
-            core.FieldJob.of_array(
-                spec, cube, element, out, planes=plan.planes * channels, first_plane=first
-            )
+    jobs = [
+        core.FieldJob.of_array(
+            spec, cube, cube.dtype.name, out, planes=plan.planes * channels, first_plane=first
         )
-        first += spec.images * channels
+        for spec, first in plan.placed(channels)
+    ]
     pool.run_long_jobs(jobs, out.nbytes, threads, out.nbytes + series.nbytes)
     for job in jobs:
         if job.refused is not None:

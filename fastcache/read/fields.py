@@ -106,23 +106,21 @@ class FieldReader(Reader):
         count = len(rows)
         size = count * self._bytes
         memory = new_bytes(size)
-        jobs, first = [], 0
-        for spec in self._plan.specs:
-            jobs.append(
-                core.FieldJob.of_rows(
-                    spec,
-                    where.data,
-                    self._element,
-                    where.offsets,
-                    memory.numpy(),
-                    channels=where.channels,
-                    channel_bytes=where.channel_bytes,
-                    length=where.length,
-                    planes=self._planes,
-                    first_plane=first,
-                )
+        jobs = [
+            core.FieldJob.of_rows(
+                spec,
+                where.data,
+                self._element,
+                where.offsets,
+                memory.numpy(),
+                channels=where.channels,
+                channel_bytes=where.channel_bytes,
+                length=where.length,
+                planes=self._planes,
+                first_plane=first,
             )
-            first += spec.images * where.channels
+            for spec, first in self._plan.placed(where.channels)
+        ]
 
         images = memory.view(self._dtype).view(count, *self._shape)
         return images, _Jobs(jobs, where), size
