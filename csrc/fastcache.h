@@ -7,7 +7,7 @@
  *    except by the _free that stands beside a _new.
  *  - A function that can fail returns an fc_status; FC_OK is 0.  No function prints, exits or
  *    leaves through longjmp.
- *  - One fc_decoder per thread at a time.  Jobs (fc_probe_job, fc_fill_job, fc_copy_job) are the
+ *  - One fc_decoder per thread at a time.  Jobs (fc_probe_job, fc_fill_job, …) are the
  *    other way round: any number of threads enter the same job's _run, each takes the next item
  *    from its atomic cursor, and all return when none is left.
  *  - Pixels are interleaved uint8 rows (H, W, C) without padding unless a stride is given.
@@ -282,10 +282,17 @@ void fc_probe_run(fc_probe_job *job);
 typedef struct fc_fill_job {
   fc_cursor cursor;
   fc_paths paths;
+  /* Files that lie in memory already: data_size[item] bytes from data_offset[item] on.  The others,
+   * with a negative size, and all of them where data is NULL, are read from their paths. */
+  const uint8_t *data;
+  const int64_t *data_offset; /* [count] */
+  const int64_t *data_size;   /* [count] */
   const fc_image_spec *spec;
   const fc_geometry *geometry; /* [count] */
   uint8_t *base;
-  const int64_t *slot;          /* [count] offset of the sample's first byte from base */
+  /* [count] offset of the sample's first byte from base; negative: decode only to see whether it
+   * can be done */
+  const int64_t *slot;
   int32_t damaged_needs_python; /* hand on, instead of failing: truncated, corrupt, large texts */
   int32_t *status;              /* [count] in: FC_PENDING or final; out: final unless cancelled */
   int32_t *detail;              /* [count] */
@@ -293,6 +300,20 @@ typedef struct fc_fill_job {
 
 /* FC_E_NOMEM when the thread's own decoder cannot be made; the items are then left to others. */
 fc_status fc_fill_run(fc_fill_job *job);
+
+/* Read whole files into their slots, as they are.  FC_E_CHANGED: a file is not as long as its
+ * slot. */
+typedef struct fc_read_job {
+  fc_cursor cursor;
+  fc_paths paths;
+  uint8_t *base;
+  const int64_t *slot; /* [count] offset of the file's first byte from base */
+  const int64_t *size; /* [count] bytes of the slot */
+  int32_t *status;     /* [count] in: FC_PENDING or final; out: final unless cancelled */
+  int32_t *detail;     /* [count] */
+} fc_read_job;
+
+void fc_read_run(fc_read_job *job);
 
 /* Copy runs of bytes, a few of them at a time: the gather behind every batch.  Source and
  * destination must not overlap.  streaming != 0 bypasses the cache on the way out: right for

@@ -66,6 +66,13 @@ class ArenaGoneError(FastcacheError, ConnectionError):
     """A pickled arena was opened after the process that owned it had ended or closed it."""
 
 
+class NotKeptError(FastcacheError, KeyError):
+    """A column was asked for as one array whose samples are not all kept decoded."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would quote it
+
+
 class ClosedError(FastcacheError, ValueError):
     """Something was asked of an arena after ``close()``."""
 

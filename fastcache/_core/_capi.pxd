@@ -189,6 +189,9 @@ cdef extern from "fastcache.h" nogil:
     ctypedef struct fc_fill_job:
         fc_cursor cursor
         fc_paths paths
+        const uint8_t *data
+        const int64_t *data_offset
+        const int64_t *data_size
         const fc_image_spec *spec
         const fc_geometry *geometry
         uint8_t *base
@@ -198,6 +201,17 @@ cdef extern from "fastcache.h" nogil:
         int32_t *detail
 
     fc_status fc_fill_run(fc_fill_job *job) noexcept
+
+    ctypedef struct fc_read_job:
+        fc_cursor cursor
+        fc_paths paths
+        uint8_t *base
+        const int64_t *slot
+        const int64_t *size
+        int32_t *status
+        int32_t *detail
+
+    void fc_read_run(fc_read_job *job) noexcept
 
     ctypedef struct fc_copy_job:
         fc_cursor cursor

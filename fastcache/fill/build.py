@@ -12,10 +12,12 @@ from fastcache._core import image as core
 from fastcache._core import threads as pool
 from fastcache.errors import ArgumentError, SchemaError
 from fastcache.fill.column import ColumnFill
-from fastcache.fill.failures import decode_error, zero_rows
+from fastcache.fill.failures import decode_error
 from fastcache.fill.feeds import make_columns
 from fastcache.fill.files import FilesColumn
+from fastcache.fill.forms import UseCosts, keep_of, settle_forms
 from fastcache.fill.job import ItemJob, Job
+from fastcache.fill.kept import PREFIXES
 from fastcache.fill.options import FillOptions, select
 from fastcache.fill.plan import ColumnPlan, Plan, row_text
 from fastcache.fill.progress import Meter
@@ -62,7 +64,7 @@ class _Fill:
 
     def _check_names(self) -> None:
         for name in self.source_layout.feeds:
-            if name == INDEX or name.startswith(PATH):
+            if name == INDEX or name.startswith((PATH, *PREFIXES)):
                 raise SchemaError(f"column {name!r}: that name is the arena's own; rename the key")
 
     @staticmethod
@@ -100,8 +102,7 @@ class _Fill:
             return shown
         for column in self.columns:
             if column.can_fail:
-                for name in column.layout():
-                    zero_rows(arena, name, [*bad])
+                column.clear(arena, [*bad])
         self.failed += bad.values()
         return shown if self.options.on_error == "fill" else np.setdiff1d(shown.copy(), [*bad])
 
@@ -120,16 +121,15 @@ class _Fill:
         return [*paths, ValuesColumn(INDEX, index, count)]
 
     def _plan(self, columns: Sequence[ColumnFill], budget: Reading) -> tuple[ArenaLayout, Plan]:
-        fields: dict[str, Field] = {}
-        shapes: dict[str, npt.NDArray[np.int64]] = {}
         for column in columns:
             column.plan()
-            for name, (field, ragged) in column.layout().items():
-                fields[name] = field
-                if ragged is not None:
-                    shapes[name] = ragged
-        stored = {n: field for n, field in fields.items() if not isinstance(field, Derived)}
-        layout = plan_layout(stored, len(self.rows), shapes)
+
+        def need() -> int:
+            return self._layout(columns).total_bytes + self._scratch(columns)
+
+        settle_forms(columns, self.options.keep, need, budget.bytes, _costs)
+        layout = self._layout(columns)
+        fields = {name: field for c in columns for name, (field, _) in c.layout().items()}
         plan = Plan(
             samples=len(self.rows),
             columns=tuple(
@@ -144,6 +144,19 @@ class _Fill:
             unreadable=tuple(self.failed),
         )
         return layout, plan
+
+    def _layout(self, columns: Sequence[ColumnFill]) -> ArenaLayout:
+        fields: dict[str, Field] = {}
+        shapes: dict[str, npt.NDArray[np.int64]] = {}
+        counts: dict[str, int] = {}
+        for column in columns:
+            counts.update(column.counts())
+            for name, (field, ragged) in (*column.layout().items(), *column.beside().items()):
+                fields[name] = field
+                if ragged is not None:
+                    shapes[name] = ragged
+        stored = {n: field for n, field in fields.items() if not isinstance(field, Derived)}
+        return plan_layout(stored, len(self.rows), shapes, counts)
 
     def _threads(self, column: ColumnFill, job: Job | None = None) -> int:
         most = job.threads if isinstance(job, ItemJob) else None
@@ -204,7 +217,7 @@ class _Fill:
             "on_error": self.options.on_error,
             "home": "ram",
             "pinned": False,
-            "keep": "decoded",
+            "keep": keep_of(self.columns),
             "budget": plan.limit,
             "arena_bytes": plan.arena_bytes,
             "scratch_bytes": plan.scratch_bytes,
@@ -225,6 +238,11 @@ class _Fill:
             "count": len(self.rows),
             "visible": shown,
             "paths": {name: PATH + name for name in files},
+            "kept": {
+                name: column.decoding().to_json()
+                for name, column in files.items()
+                if column.forms is not None
+            },
             "loader": {
                 "colors": dict.fromkeys(fields, self.options.color) | colors,
                 "exif": self.options.exif,
@@ -234,3 +252,8 @@ class _Fill:
             "plan": plan.to_json(),
             "report": report,
         }
+
+
+def _costs(column: FilesColumn) -> UseCosts:
+    size = column.file_bytes
+    return UseCosts(2e-5 + size / 2e9, (column.table.height * column.table.width) / 1e8)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import SchemaError
+from fastcache.fill.failures import zero_rows
 from fastcache.fill.job import Job
 from fastcache.memory.arena import Arena, DenseColumn
 from fastcache.schema import Field, Image, Mask
@@ -69,6 +70,19 @@ class ColumnFill(ABC):
     def layout(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
         """Return field and row shapes (None: dense) of every arena column this one fills."""
         return {self.name: (self.field, self.shapes)}
+
+    def beside(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
+        """Return the same of arena columns that no sample shows: tables of this one's own."""
+        return {}
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the rows of those of both that have not one for every sample."""
+        return {}
+
+    def clear(self, arena: Arena, rows: Sequence[int]) -> None:
+        """Make zeros of rows that failed, in which half a sample may stand."""
+        for name in self.layout():
+            zero_rows(arena, name, rows)
 
     @abstractmethod
     def facts(self) -> dict[str, object]:

@@ -16,6 +16,7 @@ from fastcache.transforms import Operation, normalize_store
 Color: TypeAlias = Literal["L", "RGB", "RGBA", "I;16"]
 OnError: TypeAlias = Literal["raise", "skip", "fill"]
 Exif: TypeAlias = Literal["ignore", "apply"]
+Keep: TypeAlias = Literal["auto", "decoded", "encoded"]
 
 CHANNELS: dict[str, int] = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}
 
@@ -48,7 +49,7 @@ class FillOptions:
         object.__setattr__(self, "store", normalize_store(self.store))
         _one_of("color", self.color, (*get_args(Color), None))
         _one_of("exif", self.exif, get_args(Exif))
-        _one_of("keep", self.keep, ("auto", "decoded"))
+        _one_of("keep", self.keep, get_args(Keep))
         _one_of("home", self.home, ("auto", "ram"))
         _one_of("on_error", self.on_error, get_args(OnError))
         if not (self.progress is None or isinstance(self.progress, bool | Callable)):

@@ -48,8 +48,11 @@ class ArenaDataset(ArenaView):
         images do.
     output : {"tuple", "dict"}
         "dict" turns samples that are no dicts into ``{column: value}``.
-    keep : {"auto", "decoded"}
-        In which form samples are kept; this version keeps all of them decoded.
+    keep : {"auto", "decoded", "encoded"}
+        In which form image files are kept: decoded; encoded, which is as their files are, to be
+        decoded on each read; or "auto": all decoded if that fits the budget, else each sample
+        decoded, encoded or not at all (its file is read on each use), whichever saves most time
+        per byte. What the samples are does not depend on it, only how fast they come.
     home : {"auto", "ram"}
         Where the arena lies; this version has shared memory.
     budget : int, str or float, optional
@@ -139,7 +142,7 @@ class ArenaDataset(ArenaView):
         transform_input: Literal["pil", "tensor"] = "pil",
         target_transform: Transform = None,
         output: Literal["tuple", "dict"] = "tuple",
-        keep: Literal["auto", "decoded"] = "auto",
+        keep: Literal["auto", "decoded", "encoded"] = "auto",
         home: Literal["auto", "ram"] = "auto",
         budget: int | str | float | None = None,
         on_error: Literal["raise", "skip", "fill"] = "raise",

@@ -176,7 +176,7 @@ class ArenaView(FolderFace, Dataset[Any]):
     @property
     def report(self) -> Report:
         """What was chosen, what it took, and what failed; prints as a table."""
-        return Report(self._reader.catalog["report"])
+        return Report(self._reader.catalog["report"], self._reader.late)
 
     @property
     def plan(self) -> Plan:
