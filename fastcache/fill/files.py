@@ -229,12 +229,12 @@ class FilesColumn(ColumnFill):
 
     def jobs(self, arena: Arena) -> Iterator[Job]:
         verify = self._options.on_error == "skip"
-        self._jobs = FilesJobs(self, self.decoding(), arena, self._excess, verify)
-        return self._jobs.run()
+        self._jobs = FilesJobs(self, self.decoding(), self._excess, verify)
+        return self._jobs.run(arena)
 
     def clear(self, arena: Arena, rows: Sequence[int]) -> None:
         assert self._jobs is not None
-        self._jobs.clear(rows)
+        self._jobs.clear(arena, rows)
 
     def facts(self) -> dict[str, object]:
         warnings = 0 if self._jobs is None else self._jobs.warnings

@@ -1,6 +1,7 @@
 """The jobs that bring files into the arena: read some, decode others, and leave what C cannot."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,8 +32,6 @@ class FilesJobs:
     column : FilesColumn
         Planned.
     decoding : Decoding
-    arena : Arena
-        Being filled.
     excess : int64 array (N,)
         Bytes that Pillow would need of each file beyond the plan; 0 where it needs no more.
     verify : bool
@@ -48,7 +47,6 @@ class FilesJobs:
         self,
         column: "FilesColumn",
         decoding: kept.Decoding,
-        arena: Arena,
         excess: npt.NDArray[np.int64],
         verify: bool,
     ) -> None:
@@ -56,15 +54,33 @@ class FilesJobs:
         self._column = column
         self._table = column.table
         self._decoding = decoding
-        self._arena = arena
+        self._filled: Arena | None = None
         self._excess = excess
         count = len(column.paths)
         self._forms = np.zeros(count, np.uint8) if column.forms is None else column.forms
         self._places = kept.places(self._forms)
         self._wanted = np.full(count, True) if verify else self._forms == kept.DECODED
 
-    def run(self) -> Iterator[Job]:
-        """Yield the jobs, one after the other."""
+    def run(self, arena: Arena) -> Iterator[Job]:
+        """Yield the jobs that fill an arena, one after the other."""
+        with self._filling(arena):
+            yield from self._steps()
+
+    @contextmanager
+    def _filling(self, arena: Arena) -> Iterator[None]:
+        # The column keeps this object, and this one the column: no circle for the arena.
+        self._filled = arena
+        try:
+            yield
+        finally:
+            self._filled = None
+
+    @property
+    def _arena(self) -> Arena:
+        assert self._filled is not None
+        return self._filled
+
+    def _steps(self) -> Iterator[Job]:
         table = self._table
         yield from self._read()
         expected = self._rows_for_python()
@@ -81,13 +97,14 @@ class FilesJobs:
         if self._column.forms is not None:
             self._write_tables()
 
-    def clear(self, rows: Sequence[int]) -> None:
+    def clear(self, arena: Arena, rows: Sequence[int]) -> None:
         """Make zeros of rows that failed."""
         decoded = [row for row in rows if self._forms[row] == kept.DECODED]
-        zero_rows(self._arena, self._column.name, self._places[decoded].tolist())
+        zero_rows(arena, self._column.name, self._places[decoded].tolist())
         if self._column.forms is not None:
             self._forms[[row for row in rows if self._forms[row] != kept.DECODED]] = kept.FAILED
-            self._rows(kept.FORM)[...] = self._forms
+            with self._filling(arena):
+                self._rows(kept.FORM)[...] = self._forms
 
     # -- tables -----------------------------------------------------------------------------
 
