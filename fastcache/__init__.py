@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         RecurrencePlot,
         gramian_angular_field,
     )
+    from fastcache.memory.budget import Budget
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
     from fastcache.read.series_images import SeriesImages
@@ -32,6 +33,7 @@ __version__ = version("fastcache")
 
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
+    "Budget": "fastcache.memory.budget",
     "Codec": "fastcache.fill.codec_table",
     "CodecTable": "fastcache.fill.codec_table",
     "FieldStack": "fastcache.gaf",
@@ -48,6 +50,7 @@ _LAZY = {
 
 __all__ = [
     "ArenaDataset",
+    "Budget",
     "Codec",
     "CodecTable",
     "FieldStack",
