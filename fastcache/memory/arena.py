@@ -144,7 +144,7 @@ class Arena:
                     f"no column {name!r}; there are {', '.join(map(repr, self.layout.columns))}"
                 )
             memory = self._give(f"column {name!r}")
-            self._columns[name] = make_column(memory, len(self), self.layout.columns[name])
+            self._columns[name] = make_column(memory, self.layout.columns[name])
         return self._columns[name]
 
     def commit(self, catalog: dict[str, Any]) -> None:

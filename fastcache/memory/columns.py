@@ -1,5 +1,6 @@
 """A column as arrays over the arena's memory: dense, ragged, or windows of what is there once."""
 
+import math
 import operator
 from dataclasses import dataclass
 from typing import Any, SupportsIndex, TypeAlias
@@ -38,13 +39,19 @@ class DenseColumn:
     field : Field
     offset : int
         Bytes from the start of the arena to the first row.
+    stride : int
+        Bytes from row to row.
     rows : array [N, *row_shape] of the field's dtype, over the arena's memory
-        Writable until the arena is committed.
+        Writable until the arena is committed. Not contiguous where `stride` exceeds a row.
+    span : uint8 array [N * stride]
+        The same memory as bytes.
     """
 
     field: Field
     offset: int
+    stride: int
     rows: NDArray[Any]
+    span: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,7 +68,7 @@ class DenseColumn:
 
     def row_offsets(self, indices: ArrayLike | None = None) -> NDArray[np.int64]:
         """Return int64 [n]: bytes from the start of the arena to each row (default: to all)."""
-        return self.offset + _row_numbers(indices, len(self)) * self.row_bytes
+        return self.offset + _row_numbers(indices, len(self)) * self.stride
 
     def row_sizes(self, indices: ArrayLike | None = None) -> NDArray[np.int64]:
         """Return int64 [n]: the bytes of each row."""
@@ -80,7 +87,7 @@ class RaggedColumn:
     values : array [elements] of the field's dtype, over the arena's memory
         All rows, one after the other. Writable until the arena is committed.
     offsets : int64 array [N + 1]
-        Where each row starts in ``values``.
+        Where each row starts in ``values``; it is as long as its shape says.
     shapes : int32 array [N, ndim]
     """
 
@@ -105,9 +112,14 @@ class RaggedColumn:
             i += len(self)
         if not 0 <= i < len(self):
             raise IndexError(f"row {index} of a column of {len(self)}")
-        start, stop = self.offsets[i : i + 2]
-        row: NDArray[Any] = self.values[start:stop].reshape(self.shapes[i])
+        start, shape = int(self.offsets[i]), tuple(self.shapes[i].tolist())
+        row: NDArray[Any] = self.values[start : start + math.prod(shape)].reshape(shape)
         return row
+
+    def row_elements(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return int64 [n]: the elements of some rows."""
+        elements: NDArray[np.int64] = self.shapes[rows].prod(axis=1, dtype=np.int64)
+        return elements
 
     def row_offsets(self, indices: ArrayLike | None = None) -> NDArray[np.int64]:
         """Return int64 [n]: bytes from the start of the arena to each row (default: to all)."""
@@ -116,9 +128,7 @@ class RaggedColumn:
 
     def row_sizes(self, indices: ArrayLike | None = None) -> NDArray[np.int64]:
         """Return int64 [n]: the bytes of each row."""
-        rows = _row_numbers(indices, len(self))
-        elements: NDArray[np.int64] = self.offsets[rows + 1] - self.offsets[rows]
-        return elements * self.field.itemsize
+        return self.row_elements(_row_numbers(indices, len(self))) * self.field.itemsize
 
 
 Column: TypeAlias = DenseColumn | RaggedColumn | WindowColumn
@@ -131,18 +141,30 @@ def _typed(
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def make_column(memory: NDArray[np.uint8], count: int, layout: ColumnLayout) -> Column:
-    """Return a column of ``count`` rows as views of ``memory``, the whole arena's bytes."""
-    column, dtype = layout.field, np.dtype(layout.field.dtype)
+def _dense(memory: NDArray[np.uint8], layout: ColumnLayout) -> DenseColumn:
+    column, shape, stride = layout.field, layout.field.row_shape, layout.stride
+    assert shape is not None
+    assert stride is not None
+    dtype, size = np.dtype(column.dtype), column.row_bytes or 0
+    span = memory[layout.values : layout.values + layout.count * stride]
+    if stride == size:  # the usual case, and the one of rows without bytes
+        rows = span.view(dtype).reshape(layout.count, *shape)
+    else:
+        inner = np.empty(shape, dtype).strides
+        rows = np.ndarray((layout.count, *shape), dtype, span, strides=(stride, *inner))
+    return DenseColumn(column, layout.values, stride, rows, span)
+
+
+def make_column(memory: NDArray[np.uint8], layout: ColumnLayout) -> Column:
+    """Return a column as views of ``memory``, the whole arena's bytes."""
+    column, count, dtype = layout.field, layout.count, np.dtype(layout.field.dtype)
     if isinstance(column, Once):
         assert layout.grids is not None
         values = _typed(memory, layout.values, column.shape, dtype)
         grids = _typed(memory, layout.grids, (GRID_ROWS, column.grids), GRID_DTYPE)
         return WindowColumn(column, layout.values, values, grids, count)
     if layout.offsets is None or layout.shapes is None:
-        assert column.row_shape is not None
-        rows = _typed(memory, layout.values, (count, *column.row_shape), dtype)
-        return DenseColumn(column, layout.values, rows)
+        return _dense(memory, layout)
     return RaggedColumn(
         column,
         layout.values,

@@ -29,12 +29,17 @@ class ColumnLayout:
     Attributes
     ----------
     field : Field
+    count : int
+        Rows N of this column.
     values : int
         Offset of the elements.
     elements : int
-        Their number, all rows together.
+        Their number, all rows together, and what is left free between rows.
+    stride : int or None
+        Dense columns: bytes from row to row; more than a row takes where files ask for it.
     offsets : int or None
-        Ragged columns: offset of int64 [N + 1], where each row starts, in elements.
+        Ragged columns: offset of int64 [N + 1], where each row starts, in elements. A row is as
+        long as its shape says, and may end before the next one starts.
     shapes : int or None
         Ragged columns: offset of int32 [N, field.ndim], the shape of each row.
     grids : int or None
@@ -42,15 +47,19 @@ class ColumnLayout:
     """
 
     field: Field
+    count: int
     values: int
     elements: int
+    stride: int | None = None
     offsets: int | None = None
     shapes: int | None = None
     grids: int | None = None
 
     @property
     def values_bytes(self) -> int:
-        """Bytes of the elements."""
+        """Bytes of the elements, with what is left free between rows."""
+        if self.stride is not None:
+            return self.count * self.stride
         return self.elements * self.field.itemsize
 
 
@@ -151,6 +160,7 @@ def plan_layout(
     columns: Mapping[str, Field],
     count: int,
     ragged_shapes: Mapping[str, NDArray[Any]] | None = None,
+    counts: Mapping[str, int] | None = None,
 ) -> ArenaLayout:
     """Lay columns out one after the other.
 
@@ -162,34 +172,40 @@ def plan_layout(
         Samples N, at least 0.
     ragged_shapes : mapping of str to int arrays [N, ndim]
         Shapes of the rows of each column whose ``row_shape`` is None.
+    counts : mapping of str to int, optional
+        Rows of the columns that have another number of them than there are samples.
 
     Raises
     ------
     SchemaError
         For shapes that are missing or do not fit, and for columns that no arena can hold.
     """
-    if count < 0:
-        raise SchemaError(f"count={count}: an arena has 0 samples or more")
+    rows_of = {name: (counts or {}).get(name, count) for name in columns}
+    if min(count, *rows_of.values(), 0) < 0:
+        raise SchemaError(f"count={count}, counts={counts}: an arena has 0 samples or more")
     allocator = _Allocator()
     placed: dict[str, ColumnLayout] = {}
     kept: dict[str, NDArray[np.int64]] = {}
     for name, column in columns.items():
         _check_field(name, column)
-        whole = column.elements(count)
+        rows = rows_of[name]
+        whole = column.elements(rows)
         if whole is not None:
             start = allocator.take(whole * column.itemsize)
             grids = None
             if isinstance(column, Once):
                 grids = allocator.take(GRID_ROWS * column.grids * GRID_DTYPE.itemsize)
-            placed[name] = ColumnLayout(column, start, whole, grids=grids)
+            stride = None if isinstance(column, Once) else column.row_bytes
+            placed[name] = ColumnLayout(column, rows, start, whole, stride, grids=grids)
             continue
-        kept[name] = _checked_shapes(name, column, count, ragged_shapes or {})
+        kept[name] = _checked_shapes(name, column, rows, ragged_shapes or {})
         elements = int(row_elements(name, kept[name]).sum())
         placed[name] = ColumnLayout(
             column,
+            rows,
             values=allocator.take(elements * column.itemsize),
             elements=elements,
-            offsets=allocator.take((count + 1) * OFFSET_DTYPE.itemsize),
-            shapes=allocator.take(count * column.ndim * SHAPE_DTYPE.itemsize),
+            offsets=allocator.take((rows + 1) * OFFSET_DTYPE.itemsize),
+            shapes=allocator.take(rows * column.ndim * SHAPE_DTYPE.itemsize),
         )
     return ArenaLayout(count, placed, allocator.end, kept)

@@ -68,12 +68,11 @@ class Reader(ABC):
 class ArrayReader(Reader):
     """Rows that become tensors; an image's axes are turned from (H, W, C) to (C, H, W)."""
 
-    def __init__(self, data: npt.NDArray[Any], field: Field) -> None:
+    def __init__(self, memory: npt.NDArray[np.uint8], field: Field) -> None:
         self.dtype = torch.from_numpy(np.empty(0, field.dtype)).dtype
         self.is_image = isinstance(field, Image)
-        self._itemsize = data.itemsize
-        # The gather copies bytes; frombuffer refuses what is not contiguous.
-        self._bytes = np.frombuffer(data, np.uint8) if data.nbytes else np.empty(0, np.uint8)
+        self._itemsize = field.itemsize
+        self._bytes = memory
 
     @abstractmethod
     def array(self, row: int) -> Pixels:
@@ -96,11 +95,11 @@ class DenseReader(ArrayReader):
     stacks = True
 
     def __init__(self, column: DenseColumn, field: Field) -> None:
-        super().__init__(column.rows, field)
+        super().__init__(column.span, field)
         self._is_array = isinstance(field, Array)
         self._rows = column.rows
         self._shape = tuple(column.rows.shape[1:])
-        self._row_bytes = int(np.prod(self._shape, dtype=np.int64)) * self._itemsize
+        self._row_bytes, self._stride = column.row_bytes, column.stride
 
     def array(self, row: int) -> Pixels:
         return self._rows[row, ...]
@@ -108,7 +107,7 @@ class DenseReader(ArrayReader):
     def gather(self, rows: Rows) -> Gathered:
         count = len(rows)
         size = count * self._row_bytes
-        memory, job = self._copy(rows * self._row_bytes, self._row_bytes, size)
+        memory, job = self._copy(rows * self._stride, self._row_bytes, size)
         batch = memory.view(count, *self._shape)
         return Gathered(batch.permute(0, 3, 1, 2) if self.is_image else batch, job, size)
 
@@ -128,7 +127,7 @@ class DenseReader(ArrayReader):
         return SeriesRows(
             self._bytes,
             self._rows.dtype,
-            rows * self._row_bytes,
+            rows * self._stride,
             channels,
             length * self._itemsize,
             length,
@@ -139,7 +138,7 @@ class RaggedReader(ArrayReader):
     """Rows that have a shape each: batches are lists of tensors, which share one memory."""
 
     def __init__(self, column: RaggedColumn, field: Field) -> None:
-        super().__init__(column.values, field)
+        super().__init__(column.values.view(np.uint8), field)
         self._column = column
 
     def array(self, row: int) -> Pixels:
@@ -147,7 +146,7 @@ class RaggedReader(ArrayReader):
 
     def gather(self, rows: Rows) -> Gathered:
         starts = self._column.offsets[rows]
-        counts = self._column.offsets[rows + 1] - starts
+        counts = self._column.row_elements(rows)
         size = int(counts.sum()) * self._itemsize
         memory, job = self._copy(starts * self._itemsize, counts * self._itemsize, size)
         shapes = self._column.shapes[rows].tolist()

@@ -17,7 +17,7 @@ class WindowReader(ArrayReader):
     stacks = True
 
     def __init__(self, column: WindowColumn) -> None:
-        super().__init__(column.values, column.field)
+        super().__init__(column.values.reshape(-1).view(np.uint8), column.field)
         assert isinstance(column.field, Windows)
         self._column = column
         self._shape = column.field.row_shape
