@@ -16,6 +16,9 @@ from fastcache import errors, schema, sources, transforms
 if TYPE_CHECKING:
     from fastcache.fill.codec_table import Codec, CodecTable, codecs
     from fastcache.fill.limits import Limits
+    from fastcache.fill.plan import Plan
+    from fastcache.fill.planning import plan_for
+    from fastcache.fill.plans import Plans
     from fastcache.gaf import (
         FieldStack,
         GramianAngularField,
@@ -40,11 +43,14 @@ _LAZY = {
     "GramianAngularField": "fastcache.gaf",
     "Limits": "fastcache.fill.limits",
     "MarkovTransitionField": "fastcache.gaf",
+    "Plan": "fastcache.fill.plan",
+    "Plans": "fastcache.fill.plans",
     "RecurrencePlot": "fastcache.gaf",
     "SeriesImages": "fastcache.read.series_images",
     "codecs": "fastcache.fill.codec_table",
     "collate": "fastcache.read.collate",
     "gramian_angular_field": "fastcache.gaf",
+    "plan_for": "fastcache.fill.planning",
     "plots": "fastcache.tools",
 }
 
@@ -57,6 +63,8 @@ __all__ = [
     "GramianAngularField",
     "Limits",
     "MarkovTransitionField",
+    "Plan",
+    "Plans",
     "RecurrencePlot",
     "SeriesImages",
     "__version__",
@@ -64,6 +72,7 @@ __all__ = [
     "collate",
     "errors",
     "gramian_angular_field",
+    "plan_for",
     "plots",
     "schema",
     "sources",

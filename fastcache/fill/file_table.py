@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -175,6 +176,14 @@ class FileTable:
     def record(self, row: int, error: Exception) -> None:
         """Note a row at which Python failed."""
         self.fail(row, reason_of(error))
+
+    def copy(self) -> "FileTable":
+        """Return a table of its own with what this one knows; no file is touched."""
+        made = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray | dict | list):
+                setattr(made, name, value.copy())
+        return made
 
     def keep(self, rows: npt.NDArray[np.int64]) -> None:
         """Go on with these rows only; they are numbered anew."""

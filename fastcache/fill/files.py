@@ -1,6 +1,5 @@
 """Columns that are decoded from files: geometry, C job, then the Python step."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,11 +9,14 @@ from fastcache._core import image as core
 from fastcache._core.jobs import FillJob
 from fastcache.fill import npy_step, pillow_step
 from fastcache.fill.column import ColumnFill, most_pixels, rows_of, sized, write_row
+from fastcache.fill.costs import Costs, MemorySpeed
 from fastcache.fill.facts import file_facts
 from fastcache.fill.failures import check_shortage
 from fastcache.fill.file_table import FileTable
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.limits import core_limits, too_large_for_pillow
+from fastcache.fill.measure import SECONDS, measure_costs
+from fastcache.fill.npy_kinds import settle_arrays
 from fastcache.fill.options import CHANNELS, FillOptions
 from fastcache.memory.arena import Arena
 from fastcache.memory.windows import WindowColumn
@@ -31,22 +33,35 @@ class FilesColumn(ColumnFill):
     paths : sequence of str
     mask : bool
     options : FillOptions
+    table : FileTable, optional
+        Of these paths, if they are probed already; it becomes the column's own.
     """
 
-    def __init__(self, name: str, paths: Sequence[str], mask: bool, options: FillOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[str],
+        mask: bool,
+        options: FillOptions,
+        table: FileTable | None = None,
+    ) -> None:
         super().__init__(name)
         self._mask = mask
         self._options = options
         self._operations = store_for_masks(options.store) if mask else options.store
         self._color = options.color or "RGB"
-        self._table = FileTable(paths, mask, options)
+        self._table = FileTable(paths, mask, options) if table is None else table
         self.failed = self._table.failed
-        self._kept: tuple[str, int] | None = None  # dtype and channels of .npy kept as they are
-        if not mask:
-            self._settle_arrays()
+        # Dtype and channels of .npy files that are kept as they are.
+        self._kept = None if mask else settle_arrays(self._table, options.color)
         self._store: StorePlan | None = None
         self._warnings = 0
         self._excess = np.zeros(0, np.int64)  # bytes that Pillow would need beyond the plan
+
+    @property
+    def table(self) -> FileTable:
+        """What is known of the files."""
+        return self._table
 
     @property
     def paths(self) -> list[str]:
@@ -57,32 +72,6 @@ class FilesColumn(ColumnFill):
     def color(self) -> str | None:
         """Mode that the files are converted to; None: .npy files are kept as they are."""
         return None if self._kept is not None and self._options.color is None else self._color
-
-    def _settle_arrays(self) -> None:
-        """Decide what the column holds, and refuse the .npy files that do not fit it."""
-        npy = self._table.npy
-        kinds = Counter(header.kind for header in npy.values())
-        alone = int(self._table.good().sum()) == len(npy)
-        if self._options.color is None and alone and len(kinds) == 1:
-            (self._kept,) = kinds
-            return
-        if self._color == "I;16":
-            self._kept = ("uint16", 1)  # as that colour has it
-        for row, header in list(npy.items()):
-            if header.dtype == "uint8" or header.kind == self._kept:
-                continue
-            if self._options.color is not None:
-                remedy = "convert it to uint8, or leave color= out to keep arrays as they are"
-            elif alone:
-                told = ", ".join(f"{n} of {d} x {c}" for (d, c), n in sorted(kinds.items())[:4])
-                remedy = f"arrays are kept only if all are of one kind, these are {told}"
-            else:
-                remedy = "convert it to uint8, or keep .npy files in a dataset of their own"
-            self._table.fail(
-                row,
-                f"holds {header.dtype}, {header.channels} x {header.height} x {header.width}, in a "
-                f"column of {self._color} images: {remedy}",
-            )
 
     # -- plan -------------------------------------------------------------------------------
 
@@ -180,6 +169,12 @@ class FilesColumn(ColumnFill):
         late = np.intersect1d(late, self._rows_for_python())
         if len(late):
             yield self._python_job(late, arena, None if table.mends else 1)
+
+    def costs(self, seconds: float = SECONDS, memory: MemorySpeed | None = None) -> Costs:
+        """Measure on a few of the files what reading and decoding takes; call after `plan`."""
+        assert self._store is not None
+        parts = (self._table, self._spec(), self._store.geometry, self._in_python)
+        return measure_costs(*parts, seconds=seconds, memory=memory)
 
     def _rows_for_python(self) -> npt.NDArray[np.int64]:
         table = self._table

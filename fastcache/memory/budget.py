@@ -152,7 +152,7 @@ class Budget:
         parts = (*found.limits, own)
         return Reading(binding.bytes, binding.name, available, parts, found.unread, used)
 
-    def reserve(self, size: int, what: str) -> Reservation:
+    def reserve(self, size: int, what: str, remedies: Sequence[str] = ()) -> Reservation:
         """Reserve bytes, or say why they are not there.
 
         Parameters
@@ -160,7 +160,9 @@ class Budget:
         size : int
             Bytes, at least 0.
         what : str
-            Whom they are for, as `repr` and errors name it.
+            Whom they are for, as `repr` names it.
+        remedies : sequence of str
+            What would need less, for the error.
 
         Returns
         -------
@@ -173,7 +175,7 @@ class Budget:
             If fewer are free.
         """
         with _lock.held:
-            check(size, self.read())
+            check(size, self.read(), remedies)
             return Reservation(size, what, self._held)
 
     def __repr__(self) -> str:
@@ -197,14 +199,16 @@ class Budget:
         )
 
 
-def take(budget: BudgetLike, size: int, what: str, reading: Reading) -> Reservation:
+def take(
+    budget: BudgetLike, size: int, what: str, reading: Reading, remedies: Sequence[str] = ()
+) -> Reservation:
     """Reserve bytes of a budget of any form.
 
     Parameters
     ----------
     budget
         As for :func:`read_budget`.
-    size, what
+    size, what, remedies
         As for :meth:`Budget.reserve`.
     reading : Reading
         What was read before, against which anything but a Budget is checked.
@@ -215,6 +219,6 @@ def take(budget: BudgetLike, size: int, what: str, reading: Reading) -> Reservat
         If fewer are free.
     """
     if isinstance(budget, Budget):
-        return budget.reserve(size, what)
-    check(size, reading)
+        return budget.reserve(size, what, remedies)
+    check(size, reading, remedies)
     return Reservation(size, what, {})

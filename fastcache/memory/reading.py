@@ -97,27 +97,39 @@ def read_amount(
     return Reading(binding.bytes, binding.name, system.bytes, parts, found.unread)
 
 
-def shortage(need: int, reading: Reading, reason: str = "") -> BudgetError:
-    """Return the error for a need that ``reading`` does not cover (or the kernel refused)."""
-    remedies = ["make the samples smaller with store=", "take fewer of them with limit="]
+def wider(need: int, have: int, available: int) -> str:
+    """Return what to do about the limit itself, where `have` bytes are less than the need."""
+    if have < need <= available:
+        return f"allow more with budget= (up to {format_bytes(available)})"
+    return "give the process more memory"
+
+
+def shortage(
+    need: int, reading: Reading, reason: str = "", remedies: Sequence[str] = ()
+) -> BudgetError:
+    """Return the error for a need that ``reading`` does not cover (or the kernel refused).
+
+    `remedies` are what would help this very need, if that is known.
+    """
+    told = [*remedies] or [
+        "make the samples smaller with store=",
+        "take fewer of them with limit=",
+        wider(need, reading.bytes, reading.available),
+    ]
     if reading.shared:
         held = format_bytes(reading.shared)
-        remedies.append(f"close datasets that share the budget (they hold {held})")
-    if reading.bytes < need <= reading.available:
-        remedies.append(f"allow more with budget= (up to {format_bytes(reading.available)})")
-    else:
-        remedies.append("give the process more memory")
+        told.insert(0, f"close datasets that share the budget (they hold {held})")
     return BudgetError(
         f"{format_bytes(need)} are needed, {format_bytes(reading.bytes)} may be used "
         f"(limit: {reading.limit}){reason and f'; {reason}'}; "
-        f"{', '.join(remedies[:-1])}, or {remedies[-1]}",
+        f"{', '.join(told[:-1])}, or {told[-1]}",
         need,
         reading.bytes,
         reading.limit,
     )
 
 
-def check(need: int, reading: Reading) -> None:
-    """Raise BudgetError unless ``need`` bytes may be used."""
+def check(need: int, reading: Reading, remedies: Sequence[str] = ()) -> None:
+    """Raise BudgetError unless ``need`` bytes may be used; `remedies` as for `shortage`."""
     if need > reading.bytes:
-        raise shortage(need, reading)
+        raise shortage(need, reading, remedies=remedies)
