@@ -1,6 +1,8 @@
 """What a fill and a plan have in common: a source's columns and their bytes, before any memory."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,7 @@ from fastcache.memory.layout import ArenaLayout, plan_layout, row_elements
 from fastcache.memory.row_numbers import AllRows
 from fastcache.schema import Derived, Field, Once, Ragged, Scalar, Text
 from fastcache.sources.base import ImageFiles, Items, Layout, Source, Values
+from fastcache.transforms import Operation
 
 INDEX = "_index"
 PATH = "_path."
@@ -67,6 +70,18 @@ class Preparation:
         self.columns = make_columns(source, self.source_layout, self.rows, options, tables)
         self.all_columns: list[ColumnFill] = []
         self.unreadable: list[tuple[str, str]] = []
+
+    def with_store(self, store: tuple[Operation, ...]) -> "Preparation":
+        """Return the same rows with other operations on their files; no header is read again."""
+        made = copy(self)
+        made.options = options = replace(self.options, store=store)
+        made.columns = [
+            FilesColumn(c.name, c.paths, c.table.mask, options, c.table.copy())
+            if isinstance(c, FilesColumn)
+            else c
+            for c in self.columns
+        ]
+        return made
 
     def _check_names(self) -> None:
         for name in self.source_layout.feeds:

@@ -10,7 +10,7 @@ import numpy as np
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.plan import Plan
 from fastcache.fill.prepare import Preparation
-from fastcache.memory.reading import wider
+from fastcache.memory.reading import Reading, wider
 from fastcache.memory.units import format_bytes
 from fastcache.schema import Image
 from fastcache.transforms import Operation, Resize, compile_store, store_for_masks
@@ -56,10 +56,13 @@ def _smaller(prepared: Preparation, plan: Plan) -> str:
         return ""
     held = {column.name: column.bytes for column in plan.columns}
     others = plan.need_bytes - sum(held[column.name] for column in files)
+    reading = Reading(plan.have_bytes, plan.limit, plan.available_bytes, ())
     for operations in _candidates(prepared.options.store):
-        need = others + sum(_bytes_with(column, operations) for column in files)
-        if need <= plan.have_bytes:
-            return f"store={_told(operations)} needs {format_bytes(need)}"
+        pixels = sum(_bytes_with(column, operations) for column in files)
+        if others + pixels <= plan.have_bytes:  # so far without the resampler's own scratch
+            need = prepared.with_store(operations).plan(reading)[1].need_bytes
+            if need <= plan.have_bytes:
+                return f"store={_told(operations)} needs {format_bytes(need)}"
     return ""
 
 
