@@ -189,17 +189,20 @@ def choose(
         Ways take turns, so that each is tried before the time is over; its median size comes first.
     """
     kinds, counts = np.unique(ways[rows], return_counts=True)
-    ranks = np.argsort(-counts, kind="stable")  # the commonest first
-    share = max(1, files // max(1, len(kinds)))
+    order = np.argsort(-counts, kind="stable")  # the commonest first
+    most = np.minimum(counts, np.where(kinds % 2, _IN_PYTHON, files))[order]
+    share = np.zeros_like(most)
+    while share.sum() < files and (share < most).any():
+        more = np.flatnonzero(share < most)[: files - share.sum()]
+        share[more] += 1
     chosen: list[npt.NDArray[np.int64]] = []
-    for way in kinds[ranks].tolist():
+    for way, count in zip(kinds[order].tolist(), share.tolist(), strict=True):
         mine = rows[ways[rows] == way]
         mine = mine[np.argsort(pixels[mine], kind="stable")]
-        most = min(share, len(mine), _IN_PYTHON if way % 2 else files)
-        middles = (np.arange(most) * 2 + 1) * len(mine) // (2 * most)  # of equal parts
-        chosen.append(mine[middles[_from_the_middle(most)]])
+        middles = (np.arange(count) * 2 + 1) * len(mine) // (2 * max(1, count))  # of equal parts
+        chosen.append(mine[middles[_from_the_middle(count)]])
     turns = [(turn, k) for k, mine in enumerate(chosen) for turn in range(len(mine))]
-    taken = [chosen[k][turn] for turn, k in sorted(turns)][:files]
+    taken = [chosen[k][turn] for turn, k in sorted(turns)]
     return np.array(taken, np.int64)
 
 
