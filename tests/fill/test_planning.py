@@ -120,6 +120,21 @@ def test_a_plan_survives_json_and_prints(tmp_path, name):
     assert text.endswith("verdict             fits") or "fits" in text.splitlines()[-1]
 
 
+@pytest.mark.parametrize("store", [None, T.LetterBox(8)])
+def test_26_419_headers(tmp_path, store):
+    """A7: the plan over so many headers agrees with the built arena, here to the byte."""
+    paths = write(
+        tmp_path,
+        {f"{k}.jpg": images.encode(images.photo(8 + k, 11)) for k in range(7)},
+    )
+    source = Files([str(paths[k % 7]) for k in range(26_419)], list(range(26_419)))
+    plan = fc.plan_for(source, store=store)
+    with filled(source, store=store) as arena:
+        assert plan.arena_bytes == arena.layout.total_bytes
+    sizes = sum(3 * 11 * (8 + k % 7) for k in range(26_419))
+    assert plan.columns[0].bytes == (sizes if store is None else 26_419 * 192)
+
+
 def test_bytes_of_dense_rows_are_arithmetic(class_folder):
     """A1: 12 images of 32 x 40 x 3 are so many bytes, each and together."""
     plan = fc.plan_for(class_folder, store=T.Resize((32, 40)))

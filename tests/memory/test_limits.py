@@ -8,7 +8,9 @@ from types import SimpleNamespace
 
 import odd_hosts
 import pytest
-from hosts import GIB, HOSTS, Host, v2_mount
+from hosts import GIB, HOSTS, Host, v1_mount, v2_mount
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fastcache.errors import BlockError
 from fastcache.memory import limits
@@ -125,3 +127,36 @@ def test_a_file_system_that_does_not_answer(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", fail)
     with pytest.raises(BlockError, match="Input/output error"):
         disk_limit(Path(tmp_path))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    file=st.sampled_from(
+        [
+            "proc/meminfo",
+            "proc/self/cgroup",
+            "proc/self/mountinfo",
+            "proc/self/statm",
+            *(f"sys/fs/cgroup/a/memory.{name}" for name in ("max", "high", "current", "stat")),
+            "sys/fs/cgroup/memory/b/memory.limit_in_bytes",
+        ]
+    ),
+    text=st.one_of(
+        st.binary(max_size=60),
+        st.text("0123456789-+_. \n", max_size=30).map(str.encode),
+        st.text("0:/,abc\n \\-", max_size=60).map(str.encode),
+    ),
+)
+def test_no_content_of_any_file_is_too_odd(tmp_path_factory, file, text):
+    """A1: whatever a file holds, nothing is raised, and the other limits still bind."""
+    root = tmp_path_factory.mktemp("host")
+    host = Host(root)
+    host.place("4:memory:/b\n0::/a\n", v1_mount(), v2_mount())
+    host.v2("sys/fs/cgroup/a", 3, max=10)
+    host.v1("sys/fs/cgroup/memory/b", GIB, 2 * GIB)
+    host.write(file, text)
+    found = system_limits(root)
+    assert found.limits[0].name == "available memory"
+    assert all(limit.bytes >= 0 for limit in found.limits)
+    if not file.startswith(("proc/self/", "sys/fs/cgroup/a")):
+        assert read_budget(1 << 62, found).bytes <= 7  # the other group's limit still binds
