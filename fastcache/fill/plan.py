@@ -189,6 +189,8 @@ def kept_words(plan: Plan) -> str:
 
 def spread(plan: Plan) -> str:
     """Return the bytes of a sample in words: all the same, or from the least to the most."""
+    if any(column.smallest is None and column.bytes for column in plan.columns):
+        return f"{format_bytes(round(plan.mean))} on average, windows share their series"
     if plan.smallest == plan.largest:
         return format_bytes(plan.smallest)
     few, most = format_bytes(plan.smallest), format_bytes(plan.largest)

@@ -153,6 +153,14 @@ def test_bytes_of_ragged_rows_go_from_the_smallest_to_the_largest(tmp_path):
     assert (plan.smallest, plan.largest) == (68, 1808)
 
 
+def test_windows_share_their_series():
+    """A1: no sample has bytes of its own there, so the mean is told."""
+    plan = fc.plan_for(Series(X, window=100))
+    assert (plan.columns[0].bytes, plan.columns[0].smallest) == (X.nbytes, None)
+    mean = round(plan.arena_bytes / 401)
+    assert f"{mean} bytes on average, windows share their series" in str(plan)
+
+
 def test_files_that_are_kept_as_they_are_take_their_bytes(class_folder):
     """A1: decoded and encoded stand side by side."""
     plan = fc.plan_for(class_folder, store=T.LetterBox(64))
