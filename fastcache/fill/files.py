@@ -1,7 +1,6 @@
 """Columns that are decoded from files: what they hold, and how much memory that takes."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -10,16 +9,20 @@ import numpy.typing as npt
 from fastcache._core import image as core
 from fastcache.fill import kept
 from fastcache.fill.column import ColumnFill, sized
+from fastcache.fill.costs import Costs, MemorySpeed
 from fastcache.fill.facts import file_facts
 from fastcache.fill.file_table import FileTable
 from fastcache.fill.files_jobs import FilesJobs
 from fastcache.fill.job import Job
+from fastcache.fill.measure import SECONDS, measure_costs
+from fastcache.fill.npy_kinds import settle_arrays
 from fastcache.fill.options import CHANNELS, FillOptions
 from fastcache.fill.python_step import PythonStep
 from fastcache.fill.scratch import scratch_of
+from fastcache.fill.wide import wide_in_c
 from fastcache.memory.arena import Arena
 from fastcache.schema import Field, Image, Mask
-from fastcache.transforms import FILTERS, StorePlan, compile_store, store_for_masks
+from fastcache.transforms import StorePlan, compile_store, store_for_masks
 
 _TABLE_BYTES = 128  # of a row, copied for the jobs of rows in different forms
 
@@ -33,6 +36,8 @@ class FilesColumn(ColumnFill):
     paths : sequence of str
     mask : bool
     options : FillOptions
+    table : FileTable, optional
+        Of these paths, if they are probed already; it becomes the column's own.
 
     Attributes
     ----------
@@ -42,18 +47,24 @@ class FilesColumn(ColumnFill):
 
     field: Image | Mask
 
-    def __init__(self, name: str, paths: Sequence[str], mask: bool, options: FillOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[str],
+        mask: bool,
+        options: FillOptions,
+        table: FileTable | None = None,
+    ) -> None:
         super().__init__(name)
         self._mask = mask
         self._options = options
         self._operations = store_for_masks(options.store) if mask else options.store
         self._color = options.color or "RGB"
-        self.table = FileTable(paths, mask, options)
+        self.table = FileTable(paths, mask, options) if table is None else table
         self.failed = self.table.failed
         self.forms: kept.Forms | None = None
-        self._kept: tuple[str, int] | None = None  # dtype and channels of .npy kept as they are
-        if not mask:
-            self._settle_arrays()
+        # Dtype and channels of .npy files that are kept as they are.
+        self._kept = None if mask else settle_arrays(self.table, options.color)
         self._store: StorePlan | None = None
         self._jobs: FilesJobs | None = None
         self._excess = np.zeros(0, np.int64)
@@ -75,32 +86,6 @@ class FilesColumn(ColumnFill):
         assert self._store is not None
         return self._store
 
-    def _settle_arrays(self) -> None:
-        """Decide what the column holds, and refuse the .npy files that do not fit it."""
-        npy = self.table.npy
-        kinds = Counter(header.kind for header in npy.values())
-        alone = int(self.table.good().sum()) == len(npy)
-        if self._options.color is None and alone and len(kinds) == 1:
-            (self._kept,) = kinds
-            return
-        if self._color == "I;16":
-            self._kept = ("uint16", 1)  # as that colour has it
-        for row, header in list(npy.items()):
-            if header.dtype == "uint8" or header.kind == self._kept:
-                continue
-            if self._options.color is not None:
-                remedy = "convert it to uint8, or leave color= out to keep arrays as they are"
-            elif alone:
-                told = ", ".join(f"{n} of {d} x {c}" for (d, c), n in sorted(kinds.items())[:4])
-                remedy = f"arrays are kept only if all are of one kind, these are {told}"
-            else:
-                remedy = "convert it to uint8, or keep .npy files in a dataset of their own"
-            self.table.fail(
-                row,
-                f"holds {header.dtype}, {header.channels} x {header.height} x {header.width}, in a "
-                f"column of {self._color} images: {remedy}",
-            )
-
     # -- plan -------------------------------------------------------------------------------
 
     def keep(self, rows: npt.NDArray[np.int64]) -> None:
@@ -117,7 +102,7 @@ class FilesColumn(ColumnFill):
         self._store = store = compile_store(self._operations, table.height, table.width)
         in_python = store.needs_python
         if self._color == "I;16":
-            in_python = in_python | ~self._wide_in_c(store)
+            in_python = in_python | ~wide_in_c(table.info, store)
         table.status[in_python & (table.status == core.PENDING)] = core.NEEDS_PYTHON
         self.field, self.shapes = sized(self._field(), store)
         spec = self.decoding().spec()
@@ -127,14 +112,6 @@ class FilesColumn(ColumnFill):
         self.tables = table.nbytes + sum(part.nbytes for part in known) + slots_and_shapes
         self._of_plan = self.scratch, self.tables
         self.forms, self.items = None, int(good.sum())
-
-    def _wide_in_c(self, store: StorePlan) -> npt.NDArray[np.bool_]:
-        """Which rows C can give 16 bits of: grey ones that are copied, it does not blend them."""
-        info, g = self.table.info, store.geometry
-        grey = (info["components"] == 1) & (info["depth"] == 16)
-        copied = (g["size_h"] == g["crop_h"]) & (g["size_w"] == g["crop_w"])
-        in_c: npt.NDArray[np.bool_] = grey & (copied | (store.filter == FILTERS["nearest"]))
-        return in_c
 
     def _field(self) -> Image | Mask:
         if self._mask:
@@ -167,6 +144,28 @@ class FilesColumn(ColumnFill):
             os.getcwd(),
             "raise" if self._options.on_error == "raise" else "fill",
         )
+
+    def costs(self, seconds: float = SECONDS, memory: MemorySpeed | None = None) -> Costs:
+        """Measure what reading and decoding take, on a few of the files; after `plan`."""
+        decoding = self.decoding()
+
+        def in_python(row: int) -> object:
+            return self.in_python(decoding.step, row)
+
+        parts = (self.table, decoding.spec(), self.store.geometry, in_python)
+        return measure_costs(*parts, seconds=seconds, memory=memory)
+
+    def in_python(
+        self, step: PythonStep, row: int, data: bytes | None = None
+    ) -> npt.NDArray[np.generic]:
+        """Return the pixels of a row that C leaves; `data`: its file, if that is in memory."""
+        table, header = self.table, self.table.npy.get(row)
+        if header is not None:
+            return step.from_npy(table.paths[row], header, self.store, row)
+        expected = int(table.height[row] * table.width[row])
+        decoded = step.from_image(table.paths[row], expected, data)
+        table.animated[row] |= decoded.animated
+        return decoded.pixels
 
     # -- forms ------------------------------------------------------------------------------
 
@@ -206,6 +205,9 @@ class FilesColumn(ColumnFill):
         if self.forms is not None and shapes is not None:
             shapes = shapes[self.forms == kept.DECODED]
         return {self.name: (self.field, shapes)}
+
+    def all_shapes(self) -> Mapping[str, npt.NDArray[np.int64]]:
+        return {} if self.shapes is None else {self.name: self.shapes}
 
     def beside(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
         if self.forms is None:

@@ -231,13 +231,7 @@ class FilesJobs:
         return ItemJob(rows.tolist(), work, self._table.record, threads=threads)
 
     def _in_python(self, row: int) -> npt.NDArray[np.generic]:
-        table, step = self._table, self._decoding.step
-        path, header = table.paths[row], table.npy.get(row)
-        if header is not None:
-            return step.from_npy(path, header, self._column.store, row)
         data = None
         if self._forms[row] == kept.ENCODED:
             data = self._encoded()[int(self._places[row])].tobytes()
-        decoded = step.from_image(path, int(table.height[row] * table.width[row]), data)
-        table.animated[row] |= decoded.animated
-        return decoded.pixels
+        return self._column.in_python(self._decoding.step, row, data)

@@ -1,23 +1,15 @@
 """From a budget to forms: what of the files is kept decoded, encoded, or not at all."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from fastcache.errors import ArgumentError
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.keeping import Offer, choose
-from fastcache.fill.kept import ABSENT, ENCODED, Forms
-
-
-class UseCosts(NamedTuple):
-    """Seconds that one use of each of N files takes, float64 arrays (N,)."""
-
-    read: npt.NDArray[np.float64]
-    decode: npt.NDArray[np.float64]
+from fastcache.fill.kept import ABSENT, DECODED, ENCODED, FAILED, Forms, counted
+from fastcache.fill.measure import SECONDS
 
 
 def settle_forms(
@@ -25,7 +17,6 @@ def settle_forms(
     keep: str,
     need: Callable[[], int],
     have: int,
-    costs: Callable[[FilesColumn], UseCosts],
 ) -> None:
     """Decide in which form the rows of all columns of files are kept.
 
@@ -38,13 +29,15 @@ def settle_forms(
         Returns the bytes of arena and scratch as the columns are now.
     have : int
         Bytes that these may be.
-    costs : callable
-        Measures a column; called only where there is something to choose.
 
     Raises
     ------
     ArgumentError
         For ``keep="encoded"`` without a column of files.
+
+    Notes
+    -----
+    Where there is something to choose, reading and decoding are measured on a few files.
     """
     files = [column for column in columns if isinstance(column, FilesColumn)]
     if keep == "encoded":
@@ -60,7 +53,7 @@ def settle_forms(
     for column in files:
         column.settle(np.full(len(column.paths), ABSENT, np.uint8))
     room = have - need()
-    offers = [_offer(column, costs(column)) for column in files]
+    offers = [_offer(column, SECONDS / len(files)) for column in files]
     offer = Offer(*(np.concatenate(parts) for parts in zip(*offers, strict=True)))
     ends = np.cumsum([len(column.paths) for column in files])[:-1]
     while room > 0:
@@ -74,15 +67,28 @@ def settle_forms(
         column.settle(np.full(len(column.paths), ABSENT, np.uint8))
 
 
-def _offer(column: FilesColumn, costs: UseCosts) -> Offer:
-    can, good = column.can_be_encoded, column.table.good()
+def _offer(column: FilesColumn, seconds: float) -> Offer:
+    costs = column.costs(seconds)
+    read, decode = costs.of_files(column.table)
+    good, can = column.table.good(), column.can_be_encoded
+    copied = costs.copy_seconds(column.row_bytes)
     return Offer(
         decoded_bytes=np.where(good, column.row_bytes, 0),
         encoded_bytes=column.file_bytes,
-        decoded_saves=np.where(good, costs.read + costs.decode, 0.0),
-        encoded_saves=np.where(can, costs.read, 0.0),
+        decoded_saves=np.where(good, np.maximum(read + decode - copied, 0), 0),
+        encoded_saves=np.where(can, read, 0),
         can_be_encoded=can,
     )
+
+
+def samples_kept(columns: Sequence[ColumnFill], count: int) -> dict[str, int]:
+    """Return how many samples are kept how; of several images the one that is kept least says."""
+    least: Forms = np.full(count, DECODED, np.uint8)
+    for column in columns:
+        if isinstance(column, FilesColumn) and column.forms is not None:
+            least = np.maximum(least, np.where(column.forms == FAILED, DECODED, column.forms))
+    found = counted(least)
+    return {form: found[form] for form in ("decoded", "encoded", "absent")}
 
 
 def keep_of(columns: Sequence[ColumnFill]) -> str:

@@ -10,6 +10,7 @@ from fastcache.errors import ArgumentError
 from fastcache.fill.formats import check_extra_formats
 from fastcache.fill.limits import Limits, settled
 from fastcache.fill.progress import ProgressCallback
+from fastcache.memory.budget import BudgetLike
 from fastcache.memory.row_numbers import AllRows, RowNumbers
 from fastcache.transforms import Operation, normalize_store
 
@@ -36,7 +37,7 @@ class FillOptions:
     exif: str = "ignore"
     keep: str = "auto"
     home: str = "auto"
-    budget: int | str | float | None = None
+    budget: BudgetLike = None
     on_error: str = "raise"
     limit: int | float | None = None
     threads: int | None = None

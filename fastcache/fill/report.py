@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastcache.fill.plan import printable, table
+from fastcache.fill.text import printable, table
 from fastcache.memory.units import format_bytes
 
 _SHOWN = 10  # failures spelled out when a report is printed

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from fastcache.fill.build import fill_arena
 from fastcache.fill.limits import Limits
 from fastcache.fill.options import FillOptions
+from fastcache.memory.budget import BudgetLike
 from fastcache.read.pipeline import Transform, check_transform
 from fastcache.read.view import INPUTS, OUTPUTS, ArenaView, check_choice
 from fastcache.sources import as_source
@@ -55,9 +56,10 @@ class ArenaDataset(ArenaView):
         per byte. What the samples are does not depend on it, only how fast they come.
     home : {"auto", "ram"}
         Where the arena lies; this version has shared memory.
-    budget : int, str or float, optional
-        Most that arena and scratch may take: bytes, a text such as "8GB", or a share of what is
-        available. None: what is available, less a reserve.
+    budget : int, str, float or Budget, optional
+        Most that arena and scratch may take: bytes, a text such as "8GB", a share of what is
+        available, or a :class:`fastcache.Budget` that datasets share. None: what is available,
+        less a reserve.
     on_error : {"raise", "skip", "fill"}
         What becomes of samples that cannot be read: an error, left out of the dataset, or kept as
         zeros. Both of the latter list them in ``report.failed``.
@@ -144,7 +146,7 @@ class ArenaDataset(ArenaView):
         output: Literal["tuple", "dict"] = "tuple",
         keep: Literal["auto", "decoded", "encoded"] = "auto",
         home: Literal["auto", "ram"] = "auto",
-        budget: int | str | float | None = None,
+        budget: BudgetLike = None,
         on_error: Literal["raise", "skip", "fill"] = "raise",
         limit: int | float | None = None,
         threads: int | None = None,
