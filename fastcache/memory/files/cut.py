@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -188,6 +189,6 @@ def plan_files(
         if not isinstance(columns[names[0]], Once):  # whose elements are one array's
             rows.pad(limit)
             for name, stride in rows.strides.items():
-                saved[name] = saved[name]._replace(stride=stride)
+                saved[name] = replace(saved[name], stride=stride)
         families.append((names, rows.cuts(limit)))
     return derive_plan(count, saved, families)

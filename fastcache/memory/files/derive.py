@@ -19,7 +19,7 @@ from fastcache.memory.layout import (
     ArenaLayout,
     ColumnLayout,
 )
-from fastcache.schema import Field, Once, Scalar, Text
+from fastcache.schema import Once, Scalar, Text
 
 
 class _Addresses:
@@ -41,11 +41,12 @@ class _Addresses:
 def _tables(columns: Mapping[str, Saved]) -> Shard:
     """Lay the columns file out; its data begin at address 0."""
     file = _Addresses(0)
-    for name, (field, count, _, elements) in columns.items():
+    for name, saved in columns.items():
+        field, count = saved.field, saved.count
         if isinstance(field, Scalar):
             file.add(name, field.dtype, (count,))
         elif isinstance(field, Text):
-            file.add(name, field.dtype, (elements or 0,))
+            file.add(name, field.dtype, (saved.elements or 0,))
         if isinstance(field, Once):
             file.add(naming.GRIDS + name, GRID_DTYPE.str, (GRID_ROWS, field.grids))
         elif field.row_shape is None:
@@ -54,18 +55,18 @@ def _tables(columns: Mapping[str, Saved]) -> Shard:
     return Shard(0, 0, file.parts, -(-file.end // PAGE) * PAGE)
 
 
-def _sizes(field: Field, stride: int | None, cut: Cut, name: str) -> tuple[int, int, Tensor]:
+def _sizes(saved: Saved, cut: Cut, name: str) -> tuple[int, int, Tensor]:
     """Return bytes of a part, bytes with the zeros behind it, and its tensor at 0."""
-    dtype, unit = np.dtype(field.dtype), PAGE
+    field, dtype, unit = saved.field, np.dtype(saved.field.dtype), PAGE
     if isinstance(field, Once):
         tensor = make_tensor(dtype, (cut.rows,), 0)
     elif field.row_shape is None:
         tensor = make_tensor(dtype, (cut.elements[name],), 0)
         unit = math.lcm(PAGE, max(1, dtype.itemsize))  # the next part begins with an element
-    elif stride == field.row_bytes:
+    elif saved.stride == field.row_bytes:
         tensor = make_tensor(dtype, (cut.rows, *field.row_shape), 0)
     else:
-        tensor = Tensor("U8", (cut.rows, stride or 0), 0)
+        tensor = Tensor("U8", (cut.rows, saved.stride or 0), 0)
     return tensor.size, -(-tensor.size // unit) * unit, tensor
 
 
@@ -73,12 +74,12 @@ def _family(
     columns: Mapping[str, Saved], names: Sequence[str], cuts: Sequence[Cut], at: int
 ) -> tuple[Family, int]:
     """Lay out the shards of one family, whose addresses begin at ``at``; return their end too."""
-    sizes = {n: [_sizes(columns[n].field, columns[n].stride, cut, n) for cut in cuts] for n in names}
     shards: list[dict[str, Part]] = [{} for _ in cuts]
     ends = [0] * len(cuts)
     for name in names:
         dense = columns[name].field.row_shape is not None or isinstance(columns[name].field, Once)
-        for k, (size, room, tensor) in enumerate(sizes[name]):
+        for k, cut in enumerate(cuts):
+            size, room, tensor = _sizes(columns[name], cut, name)
             if dense and room != size and k + 1 < len(cuts):
                 raise ArenaFormatError(
                     f"column {name!r} is cut within a page of {PAGE} bytes, at shard {k}"
@@ -115,9 +116,6 @@ def _cut_column(saved: Saved, name: str, family: Family) -> ColumnLayout:
     return ColumnLayout(field, saved.count, values, whole, saved.stride)
 
 
-_TABLES = {"offsets": naming.OFFSETS, "shapes": naming.SHAPES, "grids": naming.GRIDS}
-
-
 def derive_plan(
     count: int,
     columns: Mapping[str, Saved],
@@ -152,8 +150,9 @@ def derive_plan(
     placed: dict[str, ColumnLayout] = {}
     for name, saved in columns.items():
         layout = layouts.get(name) or _whole_column(saved, tables.parts.get(name))
-        for table, prefix in _TABLES.items():
-            if prefix + name in tables.parts:
-                layout = replace(layout, **{table: tables.parts[prefix + name].at})
-        placed[name] = layout
+        offsets, shapes, grids = (
+            tables.parts[prefix + name].at if prefix + name in tables.parts else None
+            for prefix in (naming.OFFSETS, naming.SHAPES, naming.GRIDS)
+        )
+        placed[name] = replace(layout, offsets=offsets, shapes=shapes, grids=grids)
     return FilePlan(ArenaLayout(count, placed, end), dict(columns), tuple(made), tables)

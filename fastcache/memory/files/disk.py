@@ -104,7 +104,9 @@ def read_whole(path: Path, most: int) -> bytes:
     fd, size = open_regular(path)
     try:
         if size > most:
-            raise ArenaFormatError(f"{path} has {format_bytes(size)}; {format_bytes(most)} are most")
+            raise ArenaFormatError(
+                f"{path} has {format_bytes(size)}; {format_bytes(most)} are most"
+            )
         return read_at(fd, size, 0, path)
     finally:
         os.close(fd)

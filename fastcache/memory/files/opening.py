@@ -1,9 +1,11 @@
 """Opening an arena: every file is checked and mapped, and no pixel is read."""
 
 import os
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,12 +16,12 @@ from fastcache.memory.files.disk import open_regular, read_at
 from fastcache.memory.files.header import header_bytes, parse_header
 from fastcache.memory.files.manifest import FileEntry, Manifest, read_manifest
 from fastcache.memory.files.naming import PAGE, SUMMED
-from fastcache.memory.files.plan import Shard
+from fastcache.memory.files.plan import FilePlan, Shard
 from fastcache.memory.files.sums import digest_of, sums_of, unpack_sums
 from fastcache.memory.files.values import check_values
 from fastcache.memory.layout import ArenaLayout
 
-_ATTEMPTS = 5  # for arenas that are replaced just while they are opened
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -149,15 +151,18 @@ def map_files(folder: Path, manifest: Manifest) -> Block:
         for entries, family in zip(manifest.shards, plan.families, strict=True):
             for entry, shard in zip(entries, family.shards, strict=True):
                 _map_shard(folder, block, entry, shard)
-        memory = np.frombuffer(memoryview(block), np.uint8, count=plan.layout.total_bytes)
-        for name, layout in plan.layout.columns.items():
-            check_values(plan, name, make_column(memory, layout))
-        del memory
+        _check_tables(block, plan)
     except BaseException as error:
-        error.__traceback__ = None  # whose frames hold arrays over the block
+        traceback.clear_frames(error.__traceback__)  # they hold arrays over the block
         block.close()
         raise
     return block
+
+
+def _check_tables(block: Block, plan: FilePlan) -> None:
+    memory = np.frombuffer(memoryview(block), np.uint8, count=plan.layout.total_bytes)
+    for name, layout in plan.layout.columns.items():
+        check_values(plan, name, make_column(memory, layout))
 
 
 def open_files(folder: str | Path) -> Opened:
@@ -184,15 +189,21 @@ def open_files(folder: str | Path) -> Opened:
         If the system refuses.
     """
     path = Path(folder).absolute()
+    return with_manifest(path, lambda manifest: Opened(path, map_files(path, manifest), manifest))
+
+
+def with_manifest(path: Path, use: Callable[[Manifest], _T], attempts: int = 5) -> _T:
+    """Read the manifest of an arena and do something with its files.
+
+    The writer that replaces an arena removes the old files once the new manifest is there. Where
+    that happens just now, it is the new arena that was asked for.
+    """
     manifest = read_manifest(path)
-    for _ in range(_ATTEMPTS):
-        try:
-            return Opened(path, map_files(path, manifest), manifest)
-        except ArenaFormatError:
-            # The writer that replaces an arena removes the old files once the new manifest is
-            # there: then it is the new arena that was asked for.
-            latest = read_manifest(path)
-            if (latest.id, latest.generation) == (manifest.id, manifest.generation):
-                raise
-            manifest = latest
-    raise ArenaFormatError(f"{path} is replaced again and again: open it when that has ended")
+    try:
+        return use(manifest)
+    except ArenaFormatError:
+        latest = read_manifest(path)
+        same = (latest.id, latest.generation) == (manifest.id, manifest.generation)
+        if same or attempts <= 1:
+            raise
+    return with_manifest(path, use, attempts - 1)

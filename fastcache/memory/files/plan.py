@@ -26,7 +26,8 @@ def is_cut(field: Field) -> bool:
     return not isinstance(field, Scalar | Text | Nothing)
 
 
-class Saved(NamedTuple):
+@dataclass(frozen=True)
+class Saved:
     """What the manifest states of a column.
 
     Attributes

@@ -116,7 +116,7 @@ def _saved(document: Any, name: str) -> Saved:
 
 
 def _cut(document: Any, ragged: set[str], what: str) -> Cut:
-    elements = document.get("elements", {})
+    elements = document.get("elements", {}) if isinstance(document, dict) else None
     if not isinstance(elements, dict) or elements.keys() != ragged:
         raise fail(f"{what} needs the elements of {sorted(ragged)}")
     counts = {name: number(elements, name, what) for name in elements}
@@ -125,14 +125,15 @@ def _cut(document: Any, ragged: set[str], what: str) -> Cut:
 
 def _family(document: Any, saved: Mapping[str, Saved], what: str) -> tuple[list[str], list[Cut]]:
     names = member(document, "columns", list, what)
-    if not names or not all(isinstance(n, str) and n in saved and is_cut(saved[n].field) for n in names):
+    cut = {name for name, each in saved.items() if is_cut(each.field)}
+    if not names or not all(isinstance(name, str) and name in cut for name in names):
         raise fail(f"{what} has the columns {str(names)[:200]}")
     once = [isinstance(saved[name].field, Once) for name in names]
     if any(once) and len(names) > 1:
         raise fail(f"{what} has other columns beside an array that is kept once")
     ragged = {n for n in names if saved[n].field.row_shape is None}
     shards = member(document, "shards", list, what)
-    cuts = [_cut(each, ragged, f"shard {k} of {what}") for k, each in enumerate(shards) if _object(each, what)]
+    cuts = [_cut(each, ragged, f"shard {k} of {what}") for k, each in enumerate(shards)]
     rows = sum(cut.rows for cut in cuts)
     for name in names:
         each = saved[name]
@@ -142,21 +143,15 @@ def _family(document: Any, saved: Mapping[str, Saved], what: str) -> tuple[list[
     return names, cuts
 
 
-def _object(value: object, what: str) -> bool:
-    if not isinstance(value, dict):
-        raise fail(f"{what} is no list of objects")
-    return True
-
-
 def plan_to_json(plan: FilePlan) -> dict[str, Any]:
     """Return what a manifest states about a plan: enough to derive it again."""
     columns: dict[str, Any] = {}
-    for name, (field, count, stride, elements) in plan.saved.items():
-        columns[name] = {"field": field.to_json(), "count": count}
-        if stride is not None and stride != field.row_bytes:
-            columns[name]["stride"] = stride
-        if elements is not None:
-            columns[name]["elements"] = elements
+    for name, saved in plan.saved.items():
+        columns[name] = {"field": saved.field.to_json(), "count": saved.count}
+        if saved.stride is not None and saved.stride != saved.field.row_bytes:
+            columns[name]["stride"] = saved.stride
+        if saved.elements is not None:
+            columns[name]["elements"] = saved.elements
     families = []
     for family in plan.families:
         ragged = [name for name in family.columns if _is_ragged(plan.saved[name].field)]

@@ -99,4 +99,4 @@ def _fits(column: WindowColumn, grid: NDArray[np.int64], rows: int) -> bool:
         inside = first // plane == last // plane and last % plane + column.field.length <= steps
     else:
         inside = first % plane + most * step + column.field.length <= steps
-    return inside and last // plane * plane < column.values.size
+    return bool(inside) and last // plane * plane < column.values.size
