@@ -128,3 +128,8 @@ def check_rows(arena: Arena, rows: dict[str, list[Any]]) -> None:
 def files_in(folder: Path) -> dict[str, bytes]:
     """Return every file of a folder, by name."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def mapped(name: str) -> int:
+    """Return how many mappings of this process have a name in their path."""
+    return Path("/proc/self/maps").read_text().count(name)

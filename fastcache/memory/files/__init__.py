@@ -6,6 +6,16 @@ The format is described in docs/arena-format.md: safetensors files and a manifes
 from fastcache.memory.files.cut import plan_files
 from fastcache.memory.files.opening import Opened, open_files
 from fastcache.memory.files.plan import FilePlan
+from fastcache.memory.files.verification import FileCheck, Verification, verify
 from fastcache.memory.files.writer import ArenaWriter
 
-__all__ = ["ArenaWriter", "FilePlan", "Opened", "open_files", "plan_files"]
+__all__ = [
+    "ArenaWriter",
+    "FileCheck",
+    "FilePlan",
+    "Opened",
+    "Verification",
+    "open_files",
+    "plan_files",
+    "verify",
+]
