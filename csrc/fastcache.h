@@ -66,9 +66,9 @@ const char *fc_cpu_mask_error(void);
 typedef struct fc_block {
   uint8_t *data;  /* mapping, aligned to a page; NULL when closed */
   size_t size;    /* bytes of the mapping, a multiple of the page size */
-  int fd;         /* -1 when closed */
+  int fd;         /* -1 when closed, or made of files */
   int32_t owner;  /* 1: created here, 0: opened */
-  int32_t sealed; /* 1: this mapping is read-only (opened, or after fc_block_seal) */
+  int32_t sealed; /* 1: this mapping is read-only (opened, made of files, or fc_block_seal) */
 } fc_block;
 
 /* Reserve `size` bytes (rounded up to pages) of nameless shared memory: sealed in size, mapped,
@@ -89,7 +89,28 @@ fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_
 uint64_t fc_block_inode(const fc_block *block);
 /* Make the owner's own mapping read-only: from here on the arena is immutable in this process. */
 fc_status fc_block_seal(fc_block *block, int *detail);
-/* Unmap and close; a closed block may be closed again. */
+/* The other kind of block: reserve `size` bytes (rounded up to pages) of addresses, to map parts of
+ * files into.  Touching what is not mapped yet is a segmentation fault.  It counts as sealed, and
+ * has neither descriptor nor inode. */
+fc_status fc_block_reserve(fc_block *block, size_t size, int *detail);
+/* Map [file_offset, file_offset + length) of a file at byte `at` of a reserved block, shared and
+ * read-only, in the place of whatever was mapped there; the descriptor may be closed afterwards.
+ * FC_E_ARGUMENT unless all three are multiples of the page size and the range lies in the block;
+ * FC_E_NOT_REGULAR; FC_E_CHANGED where the file is shorter.  After FC_E_IO only fc_block_close is
+ * allowed.  Files must not become shorter afterwards: reading what is gone is a SIGBUS. */
+fc_status fc_block_map_file(fc_block *block, size_t at, int fd, size_t file_offset, size_t length,
+                            int *detail);
+
+typedef enum fc_advice {
+  FC_WILLNEED, /* read ahead: pages that the range touches */
+  FC_DONTNEED, /* drop this process's pages that lie in it wholly; files and memfds keep the data */
+  FC_COLD,     /* such pages are the first to go when memory is short (Linux 5.4, else FC_E_IO) */
+} fc_advice;
+
+/* Tell the kernel what will become of a range; FC_E_ARGUMENT if it leaves the block. */
+fc_status fc_block_advise(const fc_block *block, size_t offset, size_t length, fc_advice advice,
+                          int *detail);
+/* Unmap and close either kind; a closed block may be closed again. */
 void fc_block_close(fc_block *block);
 
 /* ---- probe: what a file's header says ------------------------------------------------------ */

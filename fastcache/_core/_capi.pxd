@@ -52,6 +52,17 @@ cdef extern from "fastcache.h" nogil:
                             int *detail) noexcept
     uint64_t fc_block_inode(const fc_block *block) noexcept
     fc_status fc_block_seal(fc_block *block, int *detail) noexcept
+    fc_status fc_block_reserve(fc_block *block, size_t size, int *detail) noexcept
+    fc_status fc_block_map_file(fc_block *block, size_t at, int fd, size_t file_offset,
+                                size_t length, int *detail) noexcept
+
+    ctypedef enum fc_advice:
+        FC_WILLNEED
+        FC_DONTNEED
+        FC_COLD
+
+    fc_status fc_block_advise(const fc_block *block, size_t offset, size_t length,
+                              fc_advice advice, int *detail) noexcept
     void fc_block_close(fc_block *block) noexcept
 
     # ---- probe

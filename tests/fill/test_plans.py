@@ -42,7 +42,11 @@ def test_37_000_images_on_32_gb(many, host_of_32_gb):
     large, small = plans["640"], plans["320"]
     assert large.columns[0].bytes == 37_000 * 640 * 640 * 3
     assert small.columns[0].bytes == 37_000 * 320 * 320 * 3
-    assert not large.fits and not large.decoded_fits and large.encoded_fits
+    assert not large.decoded_fits and large.encoded_fits
+    # "auto" does something good: as many decoded as there is room for, the others' files in memory.
+    assert large.fits and large.need_bytes <= large.have_bytes
+    assert large.kept["decoded"] > 15_000 and large.kept["absent"] == 0
+    assert not fc.plan_for(many, store=SIZES, keep="decoded")["640"].fits
     assert small.fits and small.decoded_fits
     assert large.limit == "available memory, 4.35 GiB kept in reserve"
     assert large.have_bytes == 29 * GIB - int(29 * GIB * 0.15)
@@ -105,16 +109,17 @@ def test_what_a_plan_proposes_fits(tmp_path, store):
         write(class_folder / "c", file)
     need = fc.plan_for(class_folder, store=store, threads=1)
     budget = need.scratch_bytes + need.arena_bytes // 2
-    plan = fc.plan_for(class_folder, store=store, budget=budget, threads=1)
+    options = {"keep": "decoded", "budget": budget, "threads": 1}
+    plan = fc.plan_for(class_folder, store=store, **options)
     assert not plan.fits and "does not fit" in str(plan)
     better, _ = suggested(plan)
-    assert fc.plan_for(class_folder, store=better, budget=budget, threads=1).fits
+    assert fc.plan_for(class_folder, store=better, **options).fits
     assert any(remedy.startswith("allow more with budget=") for remedy in plan.remedies)
     assert any(remedy.startswith('keep="encoded" needs') for remedy in plan.remedies)
     (limit,) = (int(m[1]) for r in plan.remedies if (m := re.match(r"limit=(\d+)", r)))
     assert 0 < limit < plan.samples
     with pytest.raises(BudgetError) as caught:
-        filled(ClassFolder(class_folder), store=store, budget=budget, threads=1)
+        filled(ClassFolder(class_folder), store=store, **options)
     for remedy in plan.remedies:
         assert remedy in str(caught.value)
 

@@ -139,7 +139,7 @@ def test_workers_see_the_same(tmp_path, context):
         need = whole.plan.need_bytes
     budget = need - 15 * 200 * 200 * 3 + 100_000
     with fc.ArenaDataset(Files(paths, list(range(30))), budget=budget) as ds:
-        assert ds.report["columns"]["image"]["kept"]["absent"] > 5
+        assert ds.report["keep"] == "mixed"
         assert digest(ds, num_workers=2, multiprocessing_context=context) == expected
         assert len(pickle.dumps(ds)) < 4096
 
