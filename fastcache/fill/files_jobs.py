@@ -15,7 +15,8 @@ from fastcache.fill.column import rows_of, write_row
 from fastcache.fill.failures import check_shortage, zero_rows
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.limits import too_large_for_pillow
-from fastcache.memory.arena import Arena, DenseColumn, RaggedColumn
+from fastcache.fill.target import Target
+from fastcache.memory.arena import DenseColumn, RaggedColumn
 from fastcache.memory.windows import WindowColumn
 
 if TYPE_CHECKING:
@@ -54,20 +55,20 @@ class FilesJobs:
         self._column = column
         self._table = column.table
         self._decoding = decoding
-        self._filled: Arena | None = None
+        self._filled: Target | None = None
         self._excess = excess
         count = len(column.paths)
         self._forms = np.zeros(count, np.uint8) if column.forms is None else column.forms
         self._places = kept.places(self._forms)
         self._wanted = np.full(count, True) if verify else self._forms == kept.DECODED
 
-    def run(self, arena: Arena) -> Iterator[Job]:
+    def run(self, arena: Target) -> Iterator[Job]:
         """Yield the jobs that fill an arena, one after the other."""
         with self._filling(arena):
             yield from self._steps()
 
     @contextmanager
-    def _filling(self, arena: Arena) -> Iterator[None]:
+    def _filling(self, arena: Target) -> Iterator[None]:
         # The column keeps this object, and this one the column: no circle for the arena.
         self._filled = arena
         try:
@@ -76,7 +77,7 @@ class FilesJobs:
             self._filled = None
 
     @property
-    def _arena(self) -> Arena:
+    def _arena(self) -> Target:
         assert self._filled is not None
         return self._filled
 
@@ -97,7 +98,7 @@ class FilesJobs:
         if self._column.forms is not None:
             self._write_tables()
 
-    def clear(self, arena: Arena, rows: Sequence[int]) -> None:
+    def clear(self, arena: Target, rows: Sequence[int]) -> None:
         """Make zeros of rows that failed."""
         decoded = [row for row in rows if self._forms[row] == kept.DECODED]
         zero_rows(arena, self._column.name, self._places[decoded].tolist())
