@@ -44,7 +44,8 @@ def _build(source: Source, options: FillOptions, folder: Path, origin: Mapping[s
     lock = _take_lock(folder)
     try:
         if not _is_current(folder, origin):  # else somebody has just built it
-            _log.info("building %s: %s", folder, _reason(folder, origin))
+            level = logging.INFO if _manifest(folder) is None else logging.WARNING
+            _log.log(level, "building %s: %s", folder, _reason(folder, origin))
             pack_arena(source, options, folder, origin, lock)
     finally:
         lock.release()

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
@@ -23,12 +23,11 @@ class ArenaHolder:
     _reader: ArenaReader
     _threads: int
 
-    @property
-    def _rows(self) -> RowNumbers:
-        raise NotImplementedError
+    if TYPE_CHECKING:  # what the dataset itself has
 
-    def _follow_samples(self) -> None:
-        raise NotImplementedError
+        @property
+        def _rows(self) -> RowNumbers: ...
+        def _follow_samples(self) -> None: ...
 
     @property
     def arrays(self) -> Mapping[str, npt.NDArray[Any] | RaggedColumn]:
