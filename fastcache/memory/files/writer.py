@@ -49,7 +49,7 @@ class ArenaWriter:
     wait : float
         Seconds to wait for another writer of the folder.
     lock : FolderLock, optional
-        The folder's, if the caller has taken it already; it is released at the end.
+        The folder's, if it is taken already; it is released at the end.
 
     Raises
     ------
@@ -221,10 +221,10 @@ class ArenaWriter:
 
     def _clean(self, kept: set[str]) -> None:
         """Remove what the arena that was replaced had, and the journal."""
+        kept = kept | {MANIFEST, naming.LOCK}
         with suppress(OSError):  # the arena is whole; the next writer removes what is left
-            kept = kept | {MANIFEST, naming.LOCK}
-            names = [name for name in names_in(self.folder) if naming.is_ours(name)]
-            remove_names(self.folder, [name for name in names if name not in kept])
+            names = [n for n in names_in(self.folder) if naming.is_ours(n) and n not in kept]
+            remove_names(self.folder, names)
             sync_folder(self.folder)
 
     # -- ending -----------------------------------------------------------------------------
