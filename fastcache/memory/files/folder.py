@@ -7,7 +7,7 @@ from fastcache.errors import ArenaDamagedError, ArenaExistsError, ArenaFormatErr
 from fastcache.memory.files import naming
 from fastcache.memory.files.disk import disk_full, free_bytes, sync_folder, system_calls
 from fastcache.memory.files.manifest import Manifest, read_manifest
-from fastcache.memory.files.naming import MANIFEST
+from fastcache.memory.files.naming import MANIFEST, TEMPORARY
 
 
 def names_in(folder: Path) -> list[str]:
@@ -80,3 +80,8 @@ def remove_names(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         with system_calls("removing", folder / name):
             (folder / name).unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a run was writing when it was killed: the next could not write it again."""
+    remove_names(folder, [name for name in names_in(folder) if name.startswith(TEMPORARY)])

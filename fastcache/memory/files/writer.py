@@ -16,6 +16,7 @@ from fastcache.memory.files.folder import (
     make_folder,
     names_in,
     remove_names,
+    remove_unfinished,
 )
 from fastcache.memory.files.journal import Done, Journal
 from fastcache.memory.files.lock import FolderLock
@@ -106,6 +107,7 @@ class ArenaWriter:
             "generation": self._generation,
             "replaces": old and old.id,
         }
+        remove_unfinished(self.folder)
         if not resume:
             remove_names(self.folder, [naming.JOURNAL])
         try:
