@@ -102,7 +102,7 @@ def every_kind() -> dict[str, Field]:
     """Return fields of every kind that files hold."""
     return {
         **saved.FIELDS,
-        "series": Windows("float32", (2, 3, 5000), 50, 2),
+        "series": Windows("float32", (3, 5000), 50, 1),
         "steps": WindowLabels("int64", (5000,), 50, 1),
     }
 

@@ -1,6 +1,7 @@
 """What arenas have to do with files: they are saved as such, opened as such, and read from them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -111,8 +112,11 @@ class SavedArena:
         try:
             loaded = _copy(cls, files, home, threads)
             loaded.commit(files.catalog)
-        finally:
-            files.close()
+        except BaseException:
+            with suppress(BufferError):  # a frame of this traceback looks at the files:
+                files.close()  # they go when the traceback does
+            raise
+        files.close()
         return loaded
 
     def save(
