@@ -5,6 +5,7 @@ A script prints how often it did what, and ends with status 1 if anything was no
 
 import argparse
 import gc
+import json
 import os
 import random
 import subprocess
@@ -197,6 +198,29 @@ def in_child(work: Callable[[], Any]) -> int:
 def ended(pid: int) -> int:
     """Wait for a child; return its status, or minus the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def reports(work: Callable[[Callable[[str, object], None]], None]) -> Iterator[tuple[str, Any]]:
+    """Do some work in a child, and yield what it tells: pairs of a word and what JSON can say.
+
+    The last pair is "status" and how the child ended: a crash ends nobody else.
+    """
+    read, write = os.pipe()
+
+    def tell(what: str, value: object) -> None:
+        os.write(write, (json.dumps([what, value]) + "\n").encode())
+
+    def child() -> None:
+        os.close(read)
+        work(tell)
+
+    pid = in_child(child)
+    os.close(write)
+    with open(read) as lines:
+        for line in lines:
+            what, value = json.loads(line)
+            yield what, value
+    yield "status", ended(pid)
 
 
 # -- system calls that fail -----------------------------------------------------------------------

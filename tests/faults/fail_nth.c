@@ -39,14 +39,11 @@ static long target;
 static int reason, how;
 
 enum { RANGES = 64 };
-static struct {
-  uintptr_t from, to;
-} ours[RANGES];
+static struct { uintptr_t from, to; } ours[RANGES];
 static int ranges;
 
 static int note(struct dl_phdr_info *info, size_t size, void *unused) {
-  static const char *const names[] = {"/fastcache/", "libjpeg", "libdeflate", "libwebp",
-                                      "libpng"};
+  static const char *const names[] = {"/fastcache/", "libjpeg", "libdeflate", "libwebp", "libpng"};
   (void)size, (void)unused;
   for (size_t k = 0; k < sizeof names / sizeof *names; ++k) {
     if (!info->dlpi_name || !strstr(info->dlpi_name, names[k])) continue;
@@ -96,15 +93,16 @@ static int fails(enum kind kind) {
   errno = reason;
   return how == FAIL;
 }
-#define CALLER_FAILS(kind) (atomic_load(&kinds) && is_ours(__builtin_return_address(0)) && fails(kind))
+#define CALLER_FAILS(kind) \
+  (atomic_load(&kinds) && is_ours(__builtin_return_address(0)) && fails(kind))
 
 /* The function behind ours, looked up once. */
-#define NEXT(type, name)                                \
-  static type (*_Atomic found)();                       \
-  type (*next)() = atomic_load(&found);                 \
-  if (!next) {                                          \
-    *(void **)&next = dlsym(RTLD_NEXT, name);           \
-    atomic_store(&found, next);                         \
+#define NEXT(type, name)                      \
+  static type (*_Atomic found)();             \
+  type (*next)() = atomic_load(&found);       \
+  if (!next) {                                \
+    *(void **)&next = dlsym(RTLD_NEXT, name); \
+    atomic_store(&found, next);               \
   }
 
 /* ---- memory ------------------------------------------------------------------------------- */
@@ -132,11 +130,11 @@ int posix_memalign(void **memory, size_t alignment, size_t size) {
   return *memory ? 0 : ENOMEM;
 }
 
-#define MAPPING(name)                                                               \
+#define MAPPING(name)                                                                \
   void *name(void *at, size_t size, int protection, int flags, int fd, off_t from) { \
-    NEXT(void *, #name)                                                             \
-    if (CALLER_FAILS(MMAP)) return MAP_FAILED;                                      \
-    return next(at, size, protection, flags, fd, from);                             \
+    NEXT(void *, #name)                                                              \
+    if (CALLER_FAILS(MMAP)) return MAP_FAILED;                                       \
+    return next(at, size, protection, flags, fd, from);                              \
   }
 MAPPING(mmap)
 MAPPING(mmap64)
@@ -148,27 +146,28 @@ int memfd_create(const char *name, unsigned flags) {
 
 /* ---- files -------------------------------------------------------------------------------- */
 
-#define OPENING(name)                                       \
-  int name(const char *path, int flags, ...) {              \
-    NEXT(int, #name)                                        \
-    va_list rest;                                           \
-    va_start(rest, flags);                                  \
+#define OPENING(name)                                                       \
+  int name(const char *path, int flags, ...) {                              \
+    NEXT(int, #name)                                                        \
+    va_list rest;                                                           \
+    va_start(rest, flags);                                                  \
     const int mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, int) : 0; \
-    va_end(rest);                                           \
-    return fails(OPEN) ? -1 : next(path, flags, mode);      \
+    va_end(rest);                                                           \
+    return fails(OPEN) ? -1 : next(path, flags, mode);                      \
   }
 #undef open
 #undef open64
 OPENING(open)
 OPENING(open64)
 
-#define WRITING(name)                                                        \
-  ssize_t name(int fd, const void *data, size_t size, off_t at) {            \
-    NEXT(ssize_t, #name)                                                     \
-    if (fails(PWRITE)) return -1;                                            \
-    if (how == SHORT && (atomic_load(&kinds) & PWRITE) && atomic_load(&calls) >= target && size > 1) \
-      size /= 2; /* this one and all that follow */                          \
-    return next(fd, data, size, at);                                         \
+#define WRITING(name)                                                                      \
+  ssize_t name(int fd, const void *data, size_t size, off_t at) {                          \
+    NEXT(ssize_t, #name)                                                                   \
+    if (fails(PWRITE)) return -1;                                                          \
+    if (how == SHORT && (atomic_load(&kinds) & PWRITE) && atomic_load(&calls) >= target && \
+        size > 1)                                                                          \
+      size /= 2; /* this one and all that follow */                                        \
+    return next(fd, data, size, at);                                                       \
   }
 WRITING(pwrite)
 WRITING(pwrite64)
@@ -191,27 +190,27 @@ ssize_t __pread64_chk(int fd, void *data, size_t size, off_t at, size_t room) {
   return fails(PREAD) ? -1 : next(fd, data, size, at, room);
 }
 
-#define WITH_FD(name, kind)                 \
-  int name(int fd) {                        \
-    NEXT(int, #name)                        \
-    return fails(kind) ? -1 : next(fd);     \
+#define WITH_FD(name, kind)             \
+  int name(int fd) {                    \
+    NEXT(int, #name)                    \
+    return fails(kind) ? -1 : next(fd); \
   }
 WITH_FD(fsync, FSYNC)
 WITH_FD(fdatasync, FSYNC)
 
-#define SIZING(name)                                \
-  int name(int fd, off_t size) {                    \
-    NEXT(int, #name)                                \
-    return fails(FTRUNCATE) ? -1 : next(fd, size);  \
+#define SIZING(name)                               \
+  int name(int fd, off_t size) {                   \
+    NEXT(int, #name)                               \
+    return fails(FTRUNCATE) ? -1 : next(fd, size); \
   }
 SIZING(ftruncate)
 SIZING(ftruncate64)
 
 /* These return the reason itself. */
-#define ALLOCATING(name)                                      \
-  int name(int fd, off_t from, off_t size) {                  \
-    NEXT(int, #name)                                          \
-    return fails(FALLOCATE) ? reason : next(fd, from, size);  \
+#define ALLOCATING(name)                                     \
+  int name(int fd, off_t from, off_t size) {                 \
+    NEXT(int, #name)                                         \
+    return fails(FALLOCATE) ? reason : next(fd, from, size); \
   }
 ALLOCATING(posix_fallocate)
 ALLOCATING(posix_fallocate64)

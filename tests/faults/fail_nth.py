@@ -6,8 +6,6 @@ stays open, mapped or half-written, and the same work done again ends well.
 
 import ctypes
 import errno
-import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -231,32 +229,19 @@ class Trials:
 
 def in_process(bench: Bench, work: str, fault: str, first: int, most: int, tally: Tally) -> int:
     """Run trials from the `first` on; return the one that a crash ended, or 0."""
-    read, write = os.pipe()
-
-    def trials() -> None:
-        os.close(read)
-
-        def tell(what: str, value: object) -> None:
-            os.write(write, (json.dumps([what, value]) + "\n").encode())
-
-        Trials(bench, work, FAULTS[fault], tell).run(first, most)
-
-    child = faulting.in_child(trials)
-    os.close(write)
     number, where = 0, f"{work}, {fault}"
-    with open(read) as lines:
-        for what, value in map(json.loads, lines):
-            if what == "begin":
-                number = value
-            elif what == "wrong":
-                tally.check(False, f"{where} {number}: {value}")
-            elif what == "error":
-                tally.count(f"{where}: {value}")
-    status = faulting.ended(child)
-    if status == 0:
-        return 0
-    tally.check(False, f"{where} {number}: the process ended with status {status}")
-    return number
+    trials = partial(Trials, bench, work, FAULTS[fault])
+    for what, value in faulting.reports(lambda tell: trials(tell).run(first, most)):
+        if what == "begin":
+            number = value
+        elif what == "wrong":
+            tally.check(False, f"{where} {number}: {value}")
+        elif what == "error":
+            tally.count(f"{where}: {value}")
+        elif what == "status" and value:
+            tally.check(False, f"{where} {number}: the process ended with status {value}")
+            return number
+    return 0
 
 
 def main() -> int:

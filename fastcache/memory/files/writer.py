@@ -119,9 +119,13 @@ class ArenaWriter:
         kept |= set() if old is None else {entry.file for entry, _ in old.files}
         names = [name for name in names_in(self.folder) if naming.is_ours(name)]
         remove_names(self.folder, [name for name in names if name not in kept])
-        check_room(self.folder, self.plan.file_bytes - sum(entry.bytes for entry in used))
+        check_room(self.folder, self._left())
 
     # -- writing ----------------------------------------------------------------------------
+
+    def _left(self) -> int:
+        """Return the bytes of the files that are not whole yet."""
+        return self.plan.file_bytes - sum(done.entry.bytes for done in self._open().done.values())
 
     def _open(self) -> Journal:
         if self._journal is None:
@@ -192,7 +196,9 @@ class ArenaWriter:
     def _write(self, name: str, shard: Shard, parts: Mapping[str, Any]) -> FileEntry:
         if parts.keys() != shard.parts.keys():
             raise ArgumentError(f"{name} has the parts {[*shard.parts]}, given are {[*parts]}")
-        sums = publish(self.folder / name, shard.file_bytes, file_pieces(shard, parts))
+        with self._mutex:
+            need = self._left()
+        sums = publish(self.folder / name, shard.file_bytes, file_pieces(shard, parts), need)
         return FileEntry(name, shard.file_bytes, digest_of(shard.header), pack_sums(sums))
 
     def commit(self, catalog: Mapping[str, Any]) -> None:
