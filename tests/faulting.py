@@ -156,12 +156,8 @@ def tensors(folder: Path) -> dict[str, bytes]:
 def held(folder: Path) -> tuple[list[str], list[str]]:
     """Return what this process has open, and what it maps of a folder and of memory files."""
     gc.collect()
-    descriptors = []
-    for fd in os.listdir("/proc/self/fd"):
-        try:
-            descriptors.append(os.readlink(f"/proc/self/fd/{fd}"))
-        except FileNotFoundError:  # that of the listing itself
-            continue
+    listed = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+    descriptors = [os.readlink(fd) for fd in listed if os.path.lexists(fd)]
     with open("/proc/self/maps") as maps:
         mapped = [line.split(maxsplit=5)[-1].strip() for line in maps]
     ours = [name for name in mapped if str(folder) in name or "memfd:" in name]

@@ -1,7 +1,9 @@
 """One call of a kind is made to fail, the Nth for N = 1, 2, ... until none is left.
 
-Each time the work ends with an error of ours, MemoryError or OSError, or with a right arena. Nothing
-stays open, mapped or half-written, and the same work done again ends well.
+Each time the work ends with an error of ours, MemoryError or OSError, or with a right arena.
+Nothing stays open, mapped or half-written, and the same work done again ends well. Memory and
+mappings fail where our extension modules and the codec libraries ask for them; what the interpreter
+allocates for itself is left alone.
 """
 
 import ctypes

@@ -5,7 +5,8 @@ check of free space that comes first, and with that check blinded, so that the d
 middle. Afterwards the file system grows, and the work is done again. Mounting needs root, or a
 system where users may have name spaces of their own.
 
-Fills in memory meet limits: a budget, of address space, of the size of files, of a control group.
+Fills, loads and saves meet limits of their process: a budget, few addresses, small files; images of
+a gigabyte are kept where there is room for a quarter of them.
 """
 
 import os
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,10 @@ from fastcache.fill.pack import pack_arena
 from fastcache.memory.arena import Arena
 from fastcache.memory.files import folder as memory_files_folder
 from fastcache.memory.files import verify
+from fastcache.sources import Files
 
 PLENTY = 64 << 20
 _INSIDE = "FASTCACHE_FAULTS_MOUNTS"
-CGROUPS = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
 
 
 def in_own_mounts() -> bool:
@@ -95,6 +97,15 @@ class Writers:
         return sum(map(len, self.whole[name].values()))
 
 
+def raised(work: Callable[[], Any]) -> FastcacheError | None:
+    """Do some work, and return its error."""
+    try:
+        work()
+    except FastcacheError as error:
+        return error
+    return None
+
+
 def blinded(work: Callable[[], Any]) -> None:
     """Do some work that does not see how much is free."""
     seen = memory_files_folder.free_bytes
@@ -128,11 +139,7 @@ def full_disk(writers: Writers, name: str, size: int, blind: bool, tally: Tally)
         def work() -> None:
             writers.write(name, path)
 
-        error = None
-        try:
-            blinded(work) if blind else work()
-        except FastcacheError as caught:
-            error = caught
+        error = raised(partial(blinded, work) if blind else work)
         if error is None:
             tally.count(f"{what}: it was large enough")
         else:
@@ -140,11 +147,8 @@ def full_disk(writers: Writers, name: str, size: int, blind: bool, tally: Tally)
                 tally.count(f"{what}: BudgetError")
             left = faulting.temporary(place)
             tally.check(not left, f"{where}: {left} are left")
-            try:
-                Arena.open(path).close()
-                tally.check(False, f"{where}: an arena was opened")
-            except ArenaFormatError:
-                pass
+            refused = raised(lambda: Arena.open(path).close())
+            tally.check(isinstance(refused, ArenaFormatError), f"{where}: an arena was opened")
             kept = {file.name: file.stat().st_ino for file in path.glob("shard-*")}
             disk.grow()
             work()
@@ -174,11 +178,12 @@ def under(limit: int, value: int, work: Callable[[], Any], expected: tuple[type,
         try:
             work()
         except expected as error:
-            assert isinstance(error, FastcacheError), repr(error)
-            resource.setrlimit(limit, (resource.getrlimit(limit)[1],) * 2)
-            work()  # the process goes on
-            return
-        raise AssertionError("the limit was not met")
+            met = error
+        else:
+            raise AssertionError("the limit was not met")
+        assert isinstance(met, FastcacheError), repr(met)
+        resource.setrlimit(limit, (resource.getrlimit(limit)[1],) * 2)
+        work()  # the process goes on
 
     return faulting.ended(faulting.in_child(limited))
 
@@ -197,13 +202,10 @@ def limits(writers: Writers, tally: Tally) -> None:
         fill_arena(writers.source, options).close()
 
     for budget in (0, 1, 4096, 65536, 200_000):
-        try:
-            fill(budget)
-            tally.check(False, f"budget {budget}: it was not kept")
-        except BudgetError as error:
-            told = error.need > error.have and error.have <= budget
-            tally.check(told, f"budget {budget}: {error}")
-            tally.count("fill with a budget: BudgetError")
+        error = raised(partial(fill, budget))
+        told = isinstance(error, BudgetError) and error.need > error.have <= budget
+        tally.check(told, f"budget {budget}: {error}")
+        tally.count("fill with a budget: BudgetError", int(told))
     path = writers.folder / "ready.arena"
     writers.write("save", path)
     target = writers.folder / "limited.arena"
@@ -220,12 +222,41 @@ def limits(writers: Writers, tally: Tally) -> None:
         for spare in (0, 1 << 16, 1 << 18):
             value = address_space() + spare
             status = under(resource.RLIMIT_AS, value, work, (MemoryError, OSError))
-            tally.check(status in (0, 1), f"{name}, {spare} addresses: status {status}")
+            tally.check(status == 0, f"{name}, {spare} addresses: status {status}")
             tally.count(f"{name} with few addresses: typed error", int(status == 0))
     for name, work, most in (("fill", fill, 4096), ("save", save, 4096), ("save", save, 70_000)):
         status = under(resource.RLIMIT_FSIZE, most, work, (ArenaFileError, BudgetError, OSError))
         tally.check(status == 0, f"{name}, files of {most} bytes: status {status}")
         tally.count(f"{name} with a limit of file sizes: typed error", int(status == 0))
+
+
+def large_set(folder: Path, count: int, tally: Tally) -> None:
+    """Keep images of 3 MiB each where a limit leaves room for a quarter of them."""
+    photo = folder / "large.jpg"
+    photo.write_bytes(faulting.images.encode(faulting.images.photo(1024, 1024), quality=70))
+    source = Files([str(photo)] * count, list(range(count)))
+    expected = faulting.images.decoded(photo.read_bytes())
+
+    def work(tell: Callable[[str, object], None]) -> None:
+        room = address_space() + (count * 3 << 20) // 4
+        resource.setrlimit(resource.RLIMIT_AS, (room, room))
+        error = raised(lambda: fill_arena(source, FillOptions(keep="decoded", threads=2)).close())
+        tell("decoded", isinstance(error, BudgetError) and "ulimit -v" in str(error))
+        with fill_arena(source, FillOptions(threads=2)) as arena:
+            tell("auto", arena.catalog["visible"] == count)
+        path = folder / "large.arena"
+        pack_arena(source, FillOptions(threads=2), path, {}, shard_bytes=16 << 20)
+        tell("packed", len([*path.glob("shard-*")]) > 1)
+
+    for what, value in faulting.reports(work):
+        if what == "status":
+            tally.check(value == 0, f"{count} images of 3 MiB: status {value}")
+        else:
+            tally.check(value, f"{count} images of 3 MiB, {what}: {value}")
+            tally.count(f"images of {count * 3} MiB in a quarter of that: {what}")
+    with Arena.open(folder / "large.arena") as arena:
+        right = all((arena.column("image").rows[k] == expected).all() for k in (0, count - 1))
+        tally.check(right, f"{count} images of 3 MiB: other pixels")
 
 
 def main() -> int:
@@ -243,6 +274,7 @@ def main() -> int:
         else:
             tally.count("disks left out: nothing can be mounted here", 0)
         limits(writers, tally)
+        large_set(folder, 16 * options.times + 64, tally)
         writers.arena.close()
     return tally.end()
 

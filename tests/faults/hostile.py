@@ -204,7 +204,7 @@ def mutate(document: Any, rng: random.Random) -> None:
             there = other if isinstance(other, dict) else range(len(other))
             holder[key] = copy.deepcopy(other[at]) if at in there else None
         elif how == 3 and isinstance(value, list) and value:
-            rng.choice((value.reverse, value.pop, value.clear, lambda: value.append(value[0])))()
+            holder[key] = rng.choice((value[::-1], value[1:], [], [*value, value[0]]))
         elif how == 4 and isinstance(value, str) and value:
             holder[key] = rng.choice(
                 (value[:-1], value + "0", value.upper(), "../" + value, value + "\0")
