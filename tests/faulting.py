@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,8 @@ TYPED = (FastcacheError, MemoryError, OSError)
 SHARD = 65536  # bytes of data in a file of small arenas
 WINDOWS = 2000  # rows of the columns of windows
 KILLED = -9  # status of a process that SIGKILL has ended
-SHOWN = 20  # violations that are printed
+MEMORY = 256 << 20  # bytes that scripts never need
+SHOWN, WIDTH = 20, 500  # violations that are printed, and characters of each
 
 
 class Tally:
@@ -70,7 +72,7 @@ class Tally:
         for what, number in {**self.counts, "violations": len(self.violations)}.items():
             print(f"  {number:8,}  {what}")
         for violation in self.violations[:SHOWN]:
-            print(f"  WRONG: {violation}")
+            print(f"  WRONG: {violation[:WIDTH]}")
         return 1 if self.violations else 0
 
 
@@ -83,16 +85,21 @@ def arguments(text: str | None, times: int, full: str) -> argparse.Namespace:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """Return up to `most` numbers from 1 to `count`, first and last among them."""
+    """Return up to `most` numbers from 1 to `count`: first, last and between, or one amid them."""
     if count <= most:
         return [*range(1, count + 1)]
-    return sorted({1 + round(k * (count - 1) / max(1, most - 1)) for k in range(most)})
+    if most < 2:
+        return [(count + 1) // 2]
+    return sorted({1 + round(k * (count - 1) / (most - 1)) for k in range(most)})
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Give a folder that goes in the end."""
-    with tempfile.TemporaryDirectory(prefix="fastcache-faults-") as folder:
+    """Give a folder that goes in the end: in memory, where processes die and machines do not."""
+    memory = "/dev/shm"
+    quick = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY
+    base = memory if quick else None
+    with tempfile.TemporaryDirectory(prefix="fastcache-faults-", dir=base) as folder:
         yield Path(folder)
 
 
@@ -153,15 +160,15 @@ def tensors(folder: Path) -> dict[str, bytes]:
 # -- what is left --------------------------------------------------------------------------------
 
 
-def held(folder: Path) -> tuple[list[str], list[str]]:
+def held(folder: Path) -> Counter[str]:
     """Return what this process has open, and what it maps of a folder and of memory files."""
     gc.collect()
     listed = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
     descriptors = [os.readlink(fd) for fd in listed if os.path.lexists(fd)]
     with open("/proc/self/maps") as maps:
         mapped = [line.split(maxsplit=5)[-1].strip() for line in maps]
-    ours = [name for name in mapped if str(folder) in name or "memfd:" in name]
-    return sorted(name.split(" (deleted)")[0] for name in descriptors), sorted(ours)
+    ours = [f"mapped {name}" for name in mapped if str(folder) in name or "memfd:" in name]
+    return Counter(name.split(" (deleted)")[0] for name in [*descriptors, *ours])
 
 
 def temporary(folder: Path) -> list[str]:
@@ -243,7 +250,7 @@ def with_shim() -> bool:
         return False
     before = os.environ.get("LD_PRELOAD", "")
     os.environ.update({"LD_PRELOAD": f"{library} {before}".strip(), _LOADED: str(library)})
-    status = subprocess.run([sys.executable, *sys.argv], check=False).returncode
+    status = subprocess.run([sys.executable, *sys.orig_argv[1:]], check=False).returncode
     library.unlink()
     library.parent.rmdir()
     sys.exit(status)

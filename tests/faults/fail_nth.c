@@ -34,6 +34,7 @@ enum how { FAIL = 0, SHORT = 1, KILL = 2 };
 
 static atomic_int kinds; /* that count now; 0: disarmed */
 static atomic_long calls;
+static atomic_long calls_of[16]; /* by kind */
 static atomic_int met;
 static long target;
 static int reason, how;
@@ -74,6 +75,7 @@ void fault_arm(int which, long nth, int error, int mode) {
   dl_iterate_phdr(note, NULL);
   target = nth, reason = error, how = mode;
   atomic_store(&calls, 0);
+  for (int k = 0; k < 16; ++k) atomic_store(&calls_of[k], 0);
   atomic_store(&met, 0);
   atomic_store(&kinds, which);
 }
@@ -85,9 +87,16 @@ long fault_disarm(void) {
   return atomic_load(&met) ? -made : made;
 }
 
+/* The number of calls of one kind then. */
+long fault_calls(int kind) {
+  return atomic_load(&calls_of[__builtin_ctz(kind)]);
+}
+
 /* Whether this call is the one. */
 static int fails(enum kind kind) {
-  if (!(atomic_load(&kinds) & (int)kind) || atomic_fetch_add(&calls, 1) + 1 != target) return 0;
+  if (!(atomic_load(&kinds) & (int)kind)) return 0;
+  atomic_fetch_add(&calls_of[__builtin_ctz(kind)], 1);
+  if (atomic_fetch_add(&calls, 1) + 1 != target) return 0;
   if (how == KILL) kill(getpid(), SIGKILL);
   atomic_store(&met, 1);
   errno = reason;

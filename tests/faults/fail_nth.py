@@ -10,6 +10,7 @@ import ctypes
 import errno
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -149,41 +150,48 @@ WORKS = ("save", "replace", "pack", "open", "verify", "load", "fill")
 
 
 class Trials:
-    """All calls of one kind in one work, in a process of its own.
+    """All calls in one work, in a process of its own.
 
     Parameters
     ----------
     bench : Bench
     work : str
-    fault : Fault
+    most : int
+        Calls of a kind that fail.
     tell : callable
         Gets what happened, while nothing is made to fail.
     """
 
     def __init__(
-        self, bench: Bench, work: str, fault: Fault, tell: Callable[[str, object], None]
+        self, bench: Bench, work: str, most: int, tell: Callable[[str, object], None]
     ) -> None:
-        self.bench, self.work, self.fault, self.tell = bench, work, fault, tell
+        self.bench, self.work, self.most, self.tell = bench, work, most, tell
         self.shim = ctypes.CDLL(None)
-        self.shim.fault_disarm.restype = ctypes.c_long
+        self.shim.fault_disarm.restype = self.shim.fault_calls.restype = ctypes.c_long
 
-    def run(self, first: int, most: int) -> None:
+    def run(self, after: tuple[str, int] | None) -> None:
+        """Make call by call fail; those behind the one that ended another process, if it did."""
+        nothing = Fault(sum({fault.kind for fault in FAULTS.values()}), 0)
         for _ in range(2):  # what is made once for a process is made now
-            total, _ = self.once(0)
-        for number in spread(total, most):
-            if number >= first:
-                self.trial(number)
-        number = max(first, total + 1)  # threads may need a call more
-        while self.trial(number):
-            number += 1
-        self.tell("end", total)
+            self.once(nothing, 0)
+        totals = {name: self.shim.fault_calls(fault.kind) for name, fault in FAULTS.items()}
+        names = [*FAULTS]
+        for name in names[names.index(after[0]) :] if after else names:
+            first = after[1] + 1 if after and after[0] == name else 1
+            for number in spread(totals[name], self.most):
+                if number >= first:
+                    self.trial(name, number)
+            if 0 < totals[name] <= self.most:  # threads may need some calls more
+                number = max(first, totals[name] + 1)
+                while self.trial(name, number):
+                    number += 1
 
-    def once(self, number: int) -> tuple[int, BaseException | None]:
+    def once(self, fault: Fault, number: int) -> tuple[int, BaseException | None]:
         """Do the work with a fault; return the calls made (minus that if one failed), and why."""
-        self.bench.prepare(self.work, self.fault)
+        self.bench.prepare(self.work, fault)
         work, check, failed = getattr(self.bench, self.work), None, None
-        mode = SHORT if self.fault.short else 0
-        self.shim.fault_arm(self.fault.kind, ctypes.c_long(number), self.fault.reason, mode)
+        mode = SHORT if fault.short else 0
+        self.shim.fault_arm(fault.kind, ctypes.c_long(number), fault.reason, mode)
         try:
             check = work()
         except BaseException as error:  # noqa: BLE001 - whatever comes is judged
@@ -194,29 +202,29 @@ class Trials:
             self.tell("wrong", "another result")
         return made, failed
 
-    def trial(self, number: int) -> bool:
+    def trial(self, name: str, number: int) -> bool:
         """Make the Nth call fail; False if there was none."""
-        self.tell("begin", number)
+        self.tell("begin", (name, number))
         before = held(self.bench.folder)
-        made, error = self.once(number)
+        made, error = self.once(FAULTS[name], number)
         if error is not None:
-            name = type(error).__name__
-            self.tell("error", name)
+            kind = type(error).__name__
+            self.tell("error", kind)
             if not isinstance(error, faulting.TYPED):
-                self.tell("wrong", f"{name}: {error}")
+                self.tell("wrong", f"{kind}: {error}")
             if made >= 0:
-                self.tell("wrong", f"an error where no call had failed: {name}: {error}")
+                self.tell("wrong", f"an error where no call had failed: {kind}: {error}")
             error = None
         elif made < 0:
             self.tell("error", "none: the work went on")
         self._look(before, made < 0)
         return made < 0
 
-    def _look(self, before: object, failed: bool) -> None:
+    def _look(self, before: Counter[str], failed: bool) -> None:
         bench = self.bench
         after = held(bench.folder)
         if after != before:
-            self.tell("wrong", f"held before: {before}; after: {after}")
+            self.tell("wrong", f"left: {after - before}; gone: {before - after}")
         if self.work not in ("save", "replace", "pack"):
             if failed and not getattr(bench, self.work)()():
                 self.tell("wrong", "another result when done again")
@@ -229,21 +237,23 @@ class Trials:
             self.tell("wrong", "another result when done again")
 
 
-def in_process(bench: Bench, work: str, fault: str, first: int, most: int, tally: Tally) -> int:
-    """Run trials from the `first` on; return the one that a crash ended, or 0."""
-    number, where = 0, f"{work}, {fault}"
-    trials = partial(Trials, bench, work, FAULTS[fault])
-    for what, value in faulting.reports(lambda tell: trials(tell).run(first, most)):
+def in_process(
+    bench: Bench, work: str, most: int, after: tuple[str, int] | None, tally: Tally
+) -> tuple[str, int] | None:
+    """Run trials; return the one that a crash ended, if one did."""
+    name, number = after or ("", 0)
+    for what, value in faulting.reports(lambda tell: Trials(bench, work, most, tell).run(after)):
+        where = f"{work}, {name}"
         if what == "begin":
-            number = value
+            name, number = value
         elif what == "wrong":
             tally.check(False, f"{where} {number}: {value}")
         elif what == "error":
             tally.count(f"{where}: {value}")
         elif what == "status" and value:
             tally.check(False, f"{where} {number}: the process ended with status {value}")
-            return number
-    return 0
+            return (name, number) if name else None
+    return None
 
 
 def main() -> int:
@@ -255,10 +265,9 @@ def main() -> int:
     with faulting.scratch() as folder:
         bench = Bench(folder)
         for work in WORKS:
-            for fault in FAULTS:
-                crashed = in_process(bench, work, fault, 1, options.times, tally)
-                while crashed:
-                    crashed = in_process(bench, work, fault, crashed + 1, options.times, tally)
+            crashed = in_process(bench, work, options.times, None, tally)
+            while crashed:
+                crashed = in_process(bench, work, options.times, crashed, tally)
         bench.arena.close()
     return tally.end()
 

@@ -14,6 +14,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,7 @@ def in_own_mounts() -> bool:
     if possible.returncode:
         return False
     os.environ[_INSIDE] = "1"
-    sys.exit(subprocess.run([*unshare, sys.executable, *sys.argv], check=False).returncode)
+    sys.exit(subprocess.run([*unshare, sys.executable, *sys.orig_argv[1:]], check=False).returncode)
 
 
 class Disk:
@@ -274,8 +275,9 @@ def main() -> int:
         else:
             tally.count("disks left out: nothing can be mounted here", 0)
         limits(writers, tally)
-        large_set(folder, 16 * options.times + 64, tally)
         writers.arena.close()
+    with tempfile.TemporaryDirectory(prefix="fastcache-faults-") as folder:
+        large_set(Path(folder), 16 * options.times + 64, tally)
     return tally.end()
 
 
