@@ -16,7 +16,7 @@ from fastcache.fill.failures import decode_error, zero_rows
 from fastcache.fill.feeds import make_columns
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.job import ItemJob, Job
-from fastcache.fill.options import FillOptions, select
+from fastcache.fill.options import FillOptions, cut, select
 from fastcache.fill.plan import ColumnPlan, Plan, row_text
 from fastcache.fill.progress import Meter
 from fastcache.fill.values import ValuesColumn
@@ -53,9 +53,11 @@ class _Fill:
         self.threads = pool.resolve_threads(options.threads)
         self.begun = time.perf_counter()
         self.source_layout: Layout = source.layout()
-        self.rows = select(len(source), options.limit, options.seed)
-        if not len(self.rows):
+        taken = select(len(source), options.limit, options.seed)
+        if not len(taken):
             raise ArgumentError("the source has no samples")
+        self.rows = cut(taken, options.shard, options.seed)
+        self.shard = None if options.shard is None else [*options.shard, len(taken)]
         self._check_names()
         self.columns = make_columns(source, self.source_layout, self.rows, options)
         self.failed: list[tuple[str, str]] = []  # path (or "sample k") and reason
@@ -201,6 +203,7 @@ class _Fill:
         report = {
             "samples": shown,
             "failed": [list(pair) for pair in self.failed],
+            "shard": self.shard,
             "on_error": self.options.on_error,
             "home": "ram",
             "pinned": False,

@@ -1,6 +1,6 @@
 """What a user may ask of a fill, checked once, before any file is touched."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
@@ -10,6 +10,7 @@ from fastcache.errors import ArgumentError
 from fastcache.fill.formats import check_extra_formats
 from fastcache.fill.limits import Limits, settled
 from fastcache.fill.progress import ProgressCallback
+from fastcache.memory.permutation import Permutation
 from fastcache.memory.row_numbers import AllRows, RowNumbers
 from fastcache.transforms import Operation, normalize_store
 
@@ -18,6 +19,8 @@ OnError: TypeAlias = Literal["raise", "skip", "fill"]
 Exif: TypeAlias = Literal["ignore", "apply"]
 
 CHANNELS: dict[str, int] = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}
+
+_SHARD = 0x5A  # what the permutation is for is part of its key: samplers use the same seed
 
 
 def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
@@ -40,6 +43,7 @@ class FillOptions:
     limit: int | float | None = None
     threads: int | None = None
     seed: int = 0
+    shard: tuple[int, int] | None = None
     progress: bool | ProgressCallback | None = None
     limits: Limits = field(default_factory=Limits)
     extra_formats: Collection[str] = ()
@@ -59,6 +63,46 @@ class FillOptions:
         object.__setattr__(self, "extra_formats", check_extra_formats(self.extra_formats))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ArgumentError(f"seed={self.seed!r}: give an int of at least 0")
+        object.__setattr__(self, "shard", _checked_shard(self.shard))
+
+
+def _checked_shard(shard: object) -> tuple[int, int] | None:
+    if shard is None:
+        return None
+    pair = tuple(shard) if isinstance(shard, Sequence) else ()
+    whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in pair)
+    if len(pair) == 2 and whole and 0 <= pair[0] < pair[1]:
+        return int(pair[0]), int(pair[1])
+    raise ArgumentError(f"shard={shard!r}: give (rank, world), ints with 0 <= rank < world")
+
+
+def cut(rows: RowNumbers, shard: tuple[int, int] | None, seed: int) -> RowNumbers:
+    """Return one process's part of the rows that were taken, in their own order.
+
+    Parameters
+    ----------
+    rows : AllRows or int64 array (N,)
+    shard : (int, int) or None
+        Rank and world. The parts of all ranks have no row in common, and all rows together; their
+        sizes differ by one at most.
+    seed : int
+        Draws who has which; the same on all ranks.
+
+    Raises
+    ------
+    ArgumentError
+        If a part would have no row.
+    """
+    if shard is None or shard[1] == 1:
+        return rows
+    rank, world = shard
+    count = len(rows)
+    if count < world:
+        raise ArgumentError(f"shard={shard}: {count} samples cannot be shared by {world} processes")
+    places = np.arange(rank * count // world, (rank + 1) * count // world)
+    mine = Permutation(count, seed, _SHARD).at(places)
+    mine.sort()
+    return rows[mine]
 
 
 def select(count: int, limit: int | float | None, seed: int) -> RowNumbers:
