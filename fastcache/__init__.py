@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
+    from fastcache.read.sampler import ArenaSampler
     from fastcache.read.series_images import SeriesImages
     from fastcache.tools import plots
 
@@ -32,6 +33,7 @@ __version__ = version("fastcache")
 
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
+    "ArenaSampler": "fastcache.read.sampler",
     "Codec": "fastcache.fill.codec_table",
     "CodecTable": "fastcache.fill.codec_table",
     "FieldStack": "fastcache.gaf",
@@ -48,6 +50,7 @@ _LAZY = {
 
 __all__ = [
     "ArenaDataset",
+    "ArenaSampler",
     "Codec",
     "CodecTable",
     "FieldStack",
