@@ -16,6 +16,9 @@ from fastcache import errors, schema, sources, transforms
 if TYPE_CHECKING:
     from fastcache.fill.codec_table import Codec, CodecTable, codecs
     from fastcache.fill.limits import Limits
+    from fastcache.fill.plan import Plan
+    from fastcache.fill.planning import plan_for
+    from fastcache.fill.plans import Plans
     from fastcache.gaf import (
         FieldStack,
         GramianAngularField,
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
         RecurrencePlot,
         gramian_angular_field,
     )
+    from fastcache.memory.budget import Budget
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
     from fastcache.read.sampler import ArenaSampler
@@ -34,29 +38,36 @@ __version__ = version("fastcache")
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
     "ArenaSampler": "fastcache.read.sampler",
+    "Budget": "fastcache.memory.budget",
     "Codec": "fastcache.fill.codec_table",
     "CodecTable": "fastcache.fill.codec_table",
     "FieldStack": "fastcache.gaf",
     "GramianAngularField": "fastcache.gaf",
     "Limits": "fastcache.fill.limits",
     "MarkovTransitionField": "fastcache.gaf",
+    "Plan": "fastcache.fill.plan",
+    "Plans": "fastcache.fill.plans",
     "RecurrencePlot": "fastcache.gaf",
     "SeriesImages": "fastcache.read.series_images",
     "codecs": "fastcache.fill.codec_table",
     "collate": "fastcache.read.collate",
     "gramian_angular_field": "fastcache.gaf",
+    "plan_for": "fastcache.fill.planning",
     "plots": "fastcache.tools",
 }
 
 __all__ = [
     "ArenaDataset",
     "ArenaSampler",
+    "Budget",
     "Codec",
     "CodecTable",
     "FieldStack",
     "GramianAngularField",
     "Limits",
     "MarkovTransitionField",
+    "Plan",
+    "Plans",
     "RecurrencePlot",
     "SeriesImages",
     "__version__",
@@ -64,6 +75,7 @@ __all__ = [
     "collate",
     "errors",
     "gramian_angular_field",
+    "plan_for",
     "plots",
     "schema",
     "sources",

@@ -52,6 +52,17 @@ cdef extern from "fastcache.h" nogil:
                             int *detail) noexcept
     uint64_t fc_block_inode(const fc_block *block) noexcept
     fc_status fc_block_seal(fc_block *block, int *detail) noexcept
+    fc_status fc_block_reserve(fc_block *block, size_t size, int *detail) noexcept
+    fc_status fc_block_map_file(fc_block *block, size_t at, int fd, size_t file_offset,
+                                size_t length, int *detail) noexcept
+
+    ctypedef enum fc_advice:
+        FC_WILLNEED
+        FC_DONTNEED
+        FC_COLD
+
+    fc_status fc_block_advise(const fc_block *block, size_t offset, size_t length,
+                              fc_advice advice, int *detail) noexcept
     void fc_block_close(fc_block *block) noexcept
 
     # ---- probe
@@ -189,6 +200,9 @@ cdef extern from "fastcache.h" nogil:
     ctypedef struct fc_fill_job:
         fc_cursor cursor
         fc_paths paths
+        const uint8_t *data
+        const int64_t *data_offset
+        const int64_t *data_size
         const fc_image_spec *spec
         const fc_geometry *geometry
         uint8_t *base
@@ -198,6 +212,17 @@ cdef extern from "fastcache.h" nogil:
         int32_t *detail
 
     fc_status fc_fill_run(fc_fill_job *job) noexcept
+
+    ctypedef struct fc_read_job:
+        fc_cursor cursor
+        fc_paths paths
+        uint8_t *base
+        const int64_t *slot
+        const int64_t *size
+        int32_t *status
+        int32_t *detail
+
+    void fc_read_run(fc_read_job *job) noexcept
 
     ctypedef struct fc_copy_job:
         fc_cursor cursor

@@ -42,6 +42,24 @@ class FillJob:
         status: _Bytes,
         detail: _Bytes,
         damaged_needs_python: bool = False,
+        *,
+        data: npt.NDArray[np.uint8] | None = None,
+        data_offset: _Int64 | None = None,
+        data_size: _Int64 | None = None,
+    ) -> None: ...
+    def run(self) -> None: ...
+    def cancel(self) -> None: ...
+    def progress(self) -> tuple[int, int, int]: ...
+
+class ReadJob:
+    def __init__(
+        self,
+        paths: Paths,
+        target: _Bytes,
+        slot: _Int64,
+        size: _Int64,
+        status: _Bytes,
+        detail: _Bytes,
     ) -> None: ...
     def run(self) -> None: ...
     def cancel(self) -> None: ...

@@ -1,35 +1,26 @@
 """Filling an arena from a source: prepare, plan, allocate, fill, commit."""
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
 import numpy as np
-import numpy.typing as npt
 
 from fastcache._core import image as core
-from fastcache._core import threads as pool
-from fastcache.errors import ArgumentError, SchemaError
-from fastcache.fill.column import ColumnFill
-from fastcache.fill.failures import decode_error, zero_rows
-from fastcache.fill.feeds import make_columns
-from fastcache.fill.files import FilesColumn
-from fastcache.fill.job import ItemJob, Job
-from fastcache.fill.options import FillOptions, cut, select
-from fastcache.fill.plan import ColumnPlan, Plan, row_text
+from fastcache.fill.failures import decode_error
+from fastcache.fill.forms import keep_of
+from fastcache.fill.job import ItemJob
+from fastcache.fill.options import FillOptions
+from fastcache.fill.plan import Plan
+from fastcache.fill.prepare import INDEX, PATH, Preparation
 from fastcache.fill.progress import Meter
-from fastcache.fill.values import ValuesColumn
-from fastcache.memory.arena import Arena, ArenaLayout, DenseColumn, plan_layout
-from fastcache.memory.budget import Reading, check, read_budget
+from fastcache.fill.remedies import with_remedies
+from fastcache.fill.text import row_text
+from fastcache.memory.arena import Arena, DenseColumn
+from fastcache.memory.budget import read_budget, take
 from fastcache.memory.row_numbers import AllRows, RowNumbers
-from fastcache.schema import Derived, Field, Scalar, Text, structure_to_json
-from fastcache.sources.base import Layout, Source, Values
-
-INDEX = "_index"
-PATH = "_path."
-
-_THREAD_BYTES = 1 << 20  # of a thread itself: its stack, and the C library's heap for it
+from fastcache.schema import structure_to_json
+from fastcache.sources.base import Source
 
 
 def fill_arena(source: Source, options: FillOptions) -> Arena:
@@ -50,128 +41,58 @@ class _Fill:
 
     def __init__(self, source: Source, options: FillOptions) -> None:
         self.options = options
-        self.threads = pool.resolve_threads(options.threads)
         self.begun = time.perf_counter()
-        self.source_layout: Layout = source.layout()
-        taken = select(len(source), options.limit, options.seed)
-        if not len(taken):
-            raise ArgumentError("the source has no samples")
-        self.rows = cut(taken, options.shard, options.seed)
-        self.shard = None if options.shard is None else [*options.shard, len(taken)]
-        self._check_names()
-        self.columns = make_columns(source, self.source_layout, self.rows, options)
+        self.prepared = Preparation(source, options)
         self.failed: list[tuple[str, str]] = []  # path (or "sample k") and reason
-
-    def _check_names(self) -> None:
-        for name in self.source_layout.feeds:
-            if name == INDEX or name.startswith(PATH):
-                raise SchemaError(f"column {name!r}: that name is the arena's own; rename the key")
-
-    @staticmethod
-    def _files(columns: Sequence[ColumnFill]) -> dict[str, FilesColumn]:
-        return {c.name: c for c in columns if isinstance(c, FilesColumn)}
 
     # -- failures ---------------------------------------------------------------------------
 
     def _bad_rows(self) -> dict[int, tuple[str, str]]:
-        """Return the rows that failed so far, in order; raise where `on_error` leaves nothing."""
-        found: dict[int, tuple[str, str]] = {}
-        for column in self.columns:
-            found.update(column.failed)
-        bad = {row: found[row] for row in sorted(found)}
-        if bad and (self.options.on_error == "raise" or len(bad) == len(self.rows)):
-            raise decode_error(list(bad.values()), len(self.rows))
+        """Return the rows that failed so far; raise where `on_error` leaves nothing."""
+        bad, count = self.prepared.bad_rows(), len(self.prepared.rows)
+        if bad and (self.options.on_error == "raise" or len(bad) == count):
+            raise decode_error(list(bad.values()), count)
         return bad
 
     def _drop_unreadable(self) -> None:
         """Deal with files whose headers cannot be used, before anything is planned."""
-        bad = self._bad_rows()
-        if not bad or self.options.on_error == "fill":
-            return  # filled: zeros, recorded at the end with those that fail later
-        self.failed += bad.values()
-        good = np.setdiff1d(np.arange(len(self.rows)), [*bad])
-        for column in self.columns:
-            column.keep(good)
-        self.rows = self.rows[good]
+        self._bad_rows()
+        self.prepared.settle_unreadable()
+        if self.options.on_error != "fill":  # else they fail at the end, with those found later
+            self.failed += self.prepared.unreadable
 
     def _settle_failures(self, arena: Arena) -> RowNumbers:
         """Record rows that failed while filling; return the rows that the dataset shows."""
         bad = self._bad_rows()
-        shown = AllRows(len(self.rows))
+        shown = AllRows(len(self.prepared.rows))
         if not bad:
             return shown
-        for column in self.columns:
+        for column in self.prepared.columns:
             if column.can_fail:
-                for name in column.layout():
-                    zero_rows(arena, name, [*bad])
+                column.clear(arena, [*bad])
         self.failed += bad.values()
         return shown if self.options.on_error == "fill" else np.setdiff1d(shown.copy(), [*bad])
-
-    # -- plan -------------------------------------------------------------------------------
-
-    def _internal_columns(self) -> list[ColumnFill]:
-        """Return the columns that the dataset keeps for itself: paths, and the order of rows."""
-        count = AllRows(len(self.rows))
-        paths: list[ColumnFill] = [
-            ValuesColumn(PATH + name, Values(column.paths, Text()), count)
-            for name, column in self._files(self.columns).items()
-        ]
-        if not any(column.can_fail for column in self.columns):
-            return paths  # all rows are shown, which needs no table
-        index = Values(count.copy(), Scalar("int64"))
-        return [*paths, ValuesColumn(INDEX, index, count)]
-
-    def _plan(self, columns: Sequence[ColumnFill], budget: Reading) -> tuple[ArenaLayout, Plan]:
-        fields: dict[str, Field] = {}
-        shapes: dict[str, npt.NDArray[np.int64]] = {}
-        for column in columns:
-            column.plan()
-            for name, (field, ragged) in column.layout().items():
-                fields[name] = field
-                if ragged is not None:
-                    shapes[name] = ragged
-        stored = {n: field for n, field in fields.items() if not isinstance(field, Derived)}
-        layout = plan_layout(stored, len(self.rows), shapes)
-        plan = Plan(
-            samples=len(self.rows),
-            columns=tuple(
-                ColumnPlan(name, row_text(field, len(self.rows)), layout.bytes_of(name))
-                for name, field in fields.items()
-            ),
-            arena_bytes=layout.total_bytes,
-            scratch_bytes=self._scratch(columns),
-            threads=self.threads,
-            have_bytes=budget.bytes,
-            limit=budget.limit,
-            unreadable=tuple(self.failed),
-        )
-        return layout, plan
-
-    def _threads(self, column: ColumnFill, job: Job | None = None) -> int:
-        most = job.threads if isinstance(job, ItemJob) else None
-        return most or column.threads or self.threads
-
-    def _scratch(self, columns: Sequence[ColumnFill]) -> int:
-        # Columns are filled one after the other, their tables are there all the time.
-        working = max(
-            max((column.scratch + _THREAD_BYTES) * self._threads(column), column.alone)
-            for column in columns
-        )
-        return working + sum(column.tables for column in columns)
 
     # -- the whole --------------------------------------------------------------------------
 
     def run(self) -> Arena:
-        options = self.options
+        options, prepared = self.options, self.prepared
         self._drop_unreadable()
-        columns = [*self.columns, *self._internal_columns()]
         budget = read_budget(options.budget)
-        layout, plan = self._plan(columns, budget)
-        check(plan.need_bytes, budget)
+        layout, bare = prepared.plan(budget)
+        plan = with_remedies(prepared, bare)
+        what = f"{plan.samples:,} samples"
+        reserved = take(options.budget, plan.need_bytes, what, budget, plan.remedies)
         probed = time.perf_counter()
-        arena = Arena.allocate(layout, options.home, self.threads)
         try:
-            self._fill(columns, arena)
+            arena = Arena.allocate(layout, options.home, prepared.threads)
+        except BaseException:
+            reserved.release()
+            raise
+        arena.on_free(reserved.release)
+        reserved.settle(plan.arena_bytes)
+        try:
+            self._fill(arena)
             shown = self._settle_failures(arena)
             if INDEX in layout.columns:
                 index = arena.column(INDEX)
@@ -184,9 +105,12 @@ class _Fill:
             with suppress(BufferError):  # a frame of this traceback looks at the memory:
                 arena.close()  # it goes when the traceback does
             raise
+        finally:
+            reserved.shrink(min(plan.arena_bytes, reserved.bytes))
         return arena
 
-    def _fill(self, columns: Sequence[ColumnFill], arena: Arena) -> None:
+    def _fill(self, arena: Arena) -> None:
+        columns = self.prepared.all_columns
         with Meter(self.options.progress, sum(column.items for column in columns)) as meter:
             for column in columns:
                 for job in column.jobs(arena):
@@ -194,40 +118,45 @@ class _Fill:
                     if column.on_caller and isinstance(job, ItemJob):
                         meter.drive(job, stop)
                     else:
-                        meter.watch(job, self._threads(column, job), stop)
+                        meter.watch(job, self.prepared.threads_of(column, job), stop)
 
     def _catalog(self, plan: Plan, shown: int, seconds: tuple[float, float]) -> dict[str, object]:
-        fields = {n: f for c in self.columns for n, (f, _) in c.layout().items()}
-        files = self._files(self.columns)
+        fields = {n: f for c in self.prepared.columns for n, (f, _) in c.layout().items()}
+        files = self.prepared.files
         colors = {name: column.color for name, column in files.items()}
         report = {
             "samples": shown,
             "failed": [list(pair) for pair in self.failed],
-            "shard": self.shard,
+            "shard": self.prepared.shard,
             "on_error": self.options.on_error,
             "home": "ram",
             "pinned": False,
-            "keep": "decoded",
+            "keep": keep_of(self.prepared.columns),
             "budget": plan.limit,
             "arena_bytes": plan.arena_bytes,
             "scratch_bytes": plan.scratch_bytes,
-            "threads": self.threads,
+            "threads": plan.threads,
             "cpu": core.cpu_name(),
             "probe_seconds": seconds[0],
             "fill_seconds": seconds[1],
             "columns": {
-                name: {"row": row_text(field, len(self.rows)), **column.facts()}
-                for column in self.columns
+                name: {"row": row_text(field, len(self.prepared.rows)), **column.facts()}
+                for column in self.prepared.columns
                 for name, (field, _) in column.layout().items()
             },
         }
         return {
-            "structure": structure_to_json(self.source_layout.structure),
+            "structure": structure_to_json(self.prepared.source_layout.structure),
             "columns": {name: field.to_json() for name, field in fields.items()},
-            "attributes": dict(self.source_layout.attributes),
-            "count": len(self.rows),
+            "attributes": dict(self.prepared.source_layout.attributes),
+            "count": len(self.prepared.rows),
             "visible": shown,
             "paths": {name: PATH + name for name in files},
+            "kept": {
+                name: column.decoding().to_json()
+                for name, column in files.items()
+                if column.forms is not None
+            },
             "loader": {
                 "colors": dict.fromkeys(fields, self.options.color) | colors,
                 "exif": self.options.exif,

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import SchemaError
+from fastcache.fill.failures import zero_rows
 from fastcache.fill.job import Job
 from fastcache.memory.arena import Arena, DenseColumn
-from fastcache.schema import Field, Image, Mask
+from fastcache.memory.layout import row_elements
+from fastcache.schema import Derived, Field, Image, Mask, Once
 from fastcache.transforms import Operation, StorePlan
 
 
@@ -70,6 +72,23 @@ class ColumnFill(ABC):
         """Return field and row shapes (None: dense) of every arena column this one fills."""
         return {self.name: (self.field, self.shapes)}
 
+    def all_shapes(self) -> Mapping[str, npt.NDArray[np.int64]]:
+        """Return the shapes of all rows of ragged columns, in whatever form they are kept."""
+        return {name: shapes for name, (_, shapes) in self.layout().items() if shapes is not None}
+
+    def beside(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
+        """Return the same of arena columns that no sample shows: tables of this one's own."""
+        return {}
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the rows of those of both that have not one for every sample."""
+        return {}
+
+    def clear(self, arena: Arena, rows: Sequence[int]) -> None:
+        """Make zeros of rows that failed, in which half a sample may stand."""
+        for name in self.layout():
+            zero_rows(arena, name, rows)
+
     @abstractmethod
     def facts(self) -> dict[str, object]:
         """Return what the report says of this column."""
@@ -116,3 +135,14 @@ def write_row(target: npt.NDArray[Any], value: npt.NDArray[Any], what: str) -> i
         )
     target[...] = value
     return value.nbytes
+
+
+def row_bytes(
+    name: str, field: Field, shapes: Mapping[str, npt.NDArray[np.int64]]
+) -> npt.NDArray[np.int64] | None:
+    """Return the bytes of each row; of one, where all have the same; None without bytes of rows."""
+    if isinstance(field, Once | Derived):
+        return None
+    if name in shapes:
+        return row_elements(name, shapes[name]) * field.itemsize
+    return np.array([field.row_bytes or 0], np.int64)

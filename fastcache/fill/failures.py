@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fastcache._core import image as core
 from fastcache.errors import BlockError, DecodeError
-from fastcache.fill.plan import printable
+from fastcache.fill.text import printable
 from fastcache.memory.arena import Arena, DenseColumn
 
 _SHOWN = 5  # failures spelled out in the message; all are in the error's `failed`

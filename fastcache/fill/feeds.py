@@ -2,6 +2,7 @@
 
 from fastcache.errors import ArgumentError
 from fastcache.fill.column import ColumnFill
+from fastcache.fill.file_table import FileTable
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.options import FillOptions
 from fastcache.fill.values import ItemsColumns, ValuesColumn
@@ -19,7 +20,11 @@ from fastcache.sources.base import (
 
 
 def make_columns(
-    source: Source, layout: Layout, rows: RowNumbers, options: FillOptions
+    source: Source,
+    layout: Layout,
+    rows: RowNumbers,
+    options: FillOptions,
+    tables: dict[str, FileTable] | None = None,
 ) -> list[ColumnFill]:
     """Return the columns of a source, for some of its samples.
 
@@ -31,6 +36,9 @@ def make_columns(
     rows : AllRows or int64 array
         Samples of the source that are taken.
     options : FillOptions
+    tables : dict of FileTable, optional
+        Files that were probed before with the same options (but for ``store=``), by column; those
+        that are probed now are added. Columns get copies.
 
     Raises
     ------
@@ -42,7 +50,12 @@ def make_columns(
     for name, feed in layout.feeds.items():
         if isinstance(feed, ImageFiles):
             paths = [feed.paths[row] for row in rows.tolist()]
-            columns.append(FilesColumn(name, paths, feed.mask, options))
+            table = None
+            if tables is not None:
+                if name not in tables:
+                    tables[name] = FileTable(paths, feed.mask, options)
+                table = tables[name].copy()
+            columns.append(FilesColumn(name, paths, feed.mask, options, table))
             has_images = True
         elif isinstance(feed, Values):
             columns.append(ValuesColumn(name, feed, rows))

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,7 @@ class FileTable:
     Attributes
     ----------
     paths : list of str
+    mask : bool
     info : structured array [N], INFO_DTYPE
         What C read.
     status, detail : int32 arrays [N]
@@ -53,7 +55,7 @@ class FileTable:
     """
 
     def __init__(self, paths: Sequence[str], mask: bool, options: FillOptions) -> None:
-        self._mask = mask
+        self.mask = mask
         self._options = options
         self._limits = options.limits
         self._threads = pool.resolve_threads(options.threads)
@@ -106,7 +108,7 @@ class FileTable:
         """Ask for what C leaves open: sizes, orientations, the dtypes of masks."""
         status, flags = self.status, self.info["flags"]
         known = status == core.OK
-        in_c = known & ((flags & core.IN_C) != 0) & (not self._mask)
+        in_c = known & ((flags & core.IN_C) != 0) & (not self.mask)
         # Headers that only Pillow can read; and, when it is to be applied, the orientation of
         # formats whose metadata the core does not look for, or cannot read.
         ask = status == core.NEEDS_PYTHON
@@ -119,12 +121,12 @@ class FileTable:
             size = f"{self.height[row]} x {self.width[row]} pixels"
             self.fail(row, bomb(size))
         finish(ItemJob(np.flatnonzero(ask).tolist(), self._ask_row, self.record), self._threads)
-        self.mask_dtype = self._ask_masks() if self._mask else ""
+        self.mask_dtype = self._ask_masks() if self.mask else ""
 
     def _ask_row(self, row: int) -> int:
         path = self.paths[row]
         if self.info["format"][row] == core.UNKNOWN and is_npy(path):
-            npy = read_header(path, self._limits, self._mask)
+            npy = read_header(path, self._limits, self.mask)
             self.npy[row] = npy
             self.height[row], self.width[row], self._named[row] = npy.height, npy.width, NPY
         else:
@@ -175,6 +177,14 @@ class FileTable:
     def record(self, row: int, error: Exception) -> None:
         """Note a row at which Python failed."""
         self.fail(row, reason_of(error))
+
+    def copy(self) -> "FileTable":
+        """Return a table of its own with what this one knows; no file is touched."""
+        made = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray | dict | list):
+                setattr(made, name, value.copy())
+        return made
 
     def keep(self, rows: npt.NDArray[np.int64]) -> None:
         """Go on with these rows only; they are numbered anew."""

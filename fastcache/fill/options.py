@@ -10,6 +10,7 @@ from fastcache.errors import ArgumentError
 from fastcache.fill.formats import check_extra_formats
 from fastcache.fill.limits import Limits, settled
 from fastcache.fill.progress import ProgressCallback
+from fastcache.memory.budget import BudgetLike
 from fastcache.memory.permutation import Permutation
 from fastcache.memory.row_numbers import AllRows, RowNumbers
 from fastcache.transforms import Operation, normalize_store
@@ -17,6 +18,7 @@ from fastcache.transforms import Operation, normalize_store
 Color: TypeAlias = Literal["L", "RGB", "RGBA", "I;16"]
 OnError: TypeAlias = Literal["raise", "skip", "fill"]
 Exif: TypeAlias = Literal["ignore", "apply"]
+Keep: TypeAlias = Literal["auto", "decoded", "encoded"]
 
 CHANNELS: dict[str, int] = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}
 
@@ -38,7 +40,7 @@ class FillOptions:
     exif: str = "ignore"
     keep: str = "auto"
     home: str = "auto"
-    budget: int | str | float | None = None
+    budget: BudgetLike = None
     on_error: str = "raise"
     limit: int | float | None = None
     threads: int | None = None
@@ -52,7 +54,7 @@ class FillOptions:
         object.__setattr__(self, "store", normalize_store(self.store))
         _one_of("color", self.color, (*get_args(Color), None))
         _one_of("exif", self.exif, get_args(Exif))
-        _one_of("keep", self.keep, ("auto", "decoded"))
+        _one_of("keep", self.keep, get_args(Keep))
         _one_of("home", self.home, ("auto", "ram"))
         _one_of("on_error", self.on_error, get_args(OnError))
         if not (self.progress is None or isinstance(self.progress, bool | Callable)):
@@ -74,6 +76,36 @@ def _checked_shard(shard: object) -> tuple[int, int] | None:
     if len(pair) == 2 and whole and 0 <= pair[0] < pair[1]:
         return int(pair[0]), int(pair[1])
     raise ArgumentError(f"shard={shard!r}: give (rank, world), ints with 0 <= rank < world")
+
+
+def select(count: int, limit: int | float | None, seed: int) -> RowNumbers:
+    """Return which of `count` samples are taken, in their own order.
+
+    Parameters
+    ----------
+    count : int
+    limit : int, float or None
+        None: all. An int: the first so many. A float in (0, 1]: that share, drawn with `seed`.
+    seed : int
+
+    Raises
+    ------
+    ArgumentError
+        If `limit` is neither, or takes nothing.
+    """
+    if limit is None:
+        return AllRows(count)
+    if isinstance(limit, bool) or not isinstance(limit, int | float | np.integer | np.floating):
+        raise ArgumentError(f"limit={limit!r}: give a number of samples, or a share in (0, 1]")
+    if isinstance(limit, int | np.integer):
+        if limit < 1:
+            raise ArgumentError(f"limit={limit}: give at least 1 sample")
+        return AllRows(min(count, int(limit)))
+    if not 0 < limit <= 1:
+        raise ArgumentError(f"limit={limit}: a share lies in (0, 1]; for a number give an int")
+    share = max(1, round(count * float(limit)))
+    drawn = np.random.Generator(np.random.PCG64(seed)).choice(count, share, replace=False)
+    return np.sort(drawn).astype(np.int64)
 
 
 def cut(rows: RowNumbers, shard: tuple[int, int] | None, seed: int) -> RowNumbers:
@@ -105,31 +137,22 @@ def cut(rows: RowNumbers, shard: tuple[int, int] | None, seed: int) -> RowNumber
     return rows[mine]
 
 
-def select(count: int, limit: int | float | None, seed: int) -> RowNumbers:
-    """Return which of `count` samples are taken, in their own order.
+def taken_rows(count: int, options: FillOptions) -> tuple[RowNumbers, list[int] | None]:
+    """Return which of a source's samples this process takes.
 
-    Parameters
-    ----------
-    count : int
-    limit : int, float or None
-        None: all. An int: the first so many. A float in (0, 1]: that share, drawn with `seed`.
-    seed : int
+    Returns
+    -------
+    rows : AllRows or int64 array
+    shard : [rank, world, samples] or None
+        Whose part that is, and of how many samples.
 
     Raises
     ------
     ArgumentError
-        If `limit` is neither, or takes nothing.
+        If that is none.
     """
-    if limit is None:
-        return AllRows(count)
-    if isinstance(limit, bool) or not isinstance(limit, int | float | np.integer | np.floating):
-        raise ArgumentError(f"limit={limit!r}: give a number of samples, or a share in (0, 1]")
-    if isinstance(limit, int | np.integer):
-        if limit < 1:
-            raise ArgumentError(f"limit={limit}: give at least 1 sample")
-        return AllRows(min(count, int(limit)))
-    if not 0 < limit <= 1:
-        raise ArgumentError(f"limit={limit}: a share lies in (0, 1]; for a number give an int")
-    share = max(1, round(count * float(limit)))
-    drawn = np.random.Generator(np.random.PCG64(seed)).choice(count, share, replace=False)
-    return np.sort(drawn).astype(np.int64)
+    taken = select(count, options.limit, options.seed)
+    if not len(taken):
+        raise ArgumentError("the source has no samples")
+    shard = None if options.shard is None else [*options.shard, len(taken)]
+    return cut(taken, options.shard, options.seed), shard

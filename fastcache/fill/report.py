@@ -1,9 +1,9 @@
 """The report: what was chosen, what it took, and what failed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastcache.fill.plan import printable, table
+from fastcache.fill.text import printable, table
 from fastcache.memory.units import format_bytes
 
 _SHOWN = 10  # failures spelled out when a report is printed
@@ -27,7 +27,9 @@ class Report(Mapping[str, Any]):
     parts together, or None), ``failed`` (pairs of path and reason),
     ``on_error``, ``home``, ``pinned``, ``keep``, ``budget`` (the limit that binds),
     ``arena_bytes``, ``scratch_bytes``, ``threads``, ``cpu`` (instruction set in use),
-    ``probe_seconds``, ``fill_seconds``, ``columns`` (name to what is known of the column).
+    ``probe_seconds``, ``fill_seconds``, ``columns`` (name to what is known of the column),
+    ``failed_later`` (path and reason of files that broke after the fill, as far as this process
+    has asked for them).
 
     Of every column: ``row``, a row in words. Of a column that was decoded from files also:
 
@@ -40,6 +42,9 @@ class Report(Mapping[str, Any]):
     ``misnamed``, ``misnamed_files``
         Number of files whose name claims another format than they have; the first few of them,
         as pairs of path and what is wrong.
+    ``kept``
+        Number of samples that are kept decoded, encoded or absent (read on each use), and of those
+        that failed; not there where all are decoded.
     ``store_in_python``
         Why C could not do ``store=`` of some or all images; "" if it could.
 
@@ -51,8 +56,8 @@ class Report(Mapping[str, Any]):
         Number of series that are shorter than a window, and so give none.
     """
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self._facts = dict(facts)
+    def __init__(self, facts: Mapping[str, Any], late: Sequence[tuple[str, str]] = ()) -> None:
+        self._facts = {**facts, "failed_later": list(late)}
 
     def __getitem__(self, key: str) -> Any:
         return self._facts[key]

@@ -20,6 +20,7 @@ from fastcache.memory import share
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn, make_column
 from fastcache.memory.homes import make_block
 from fastcache.memory.layout import ArenaLayout, plan_layout, row_elements
+from fastcache.memory.saved import SavedArena
 from fastcache.memory.units import format_bytes
 
 __all__ = ["Arena", "ArenaLayout", "DenseColumn", "RaggedColumn", "attach", "plan_layout"]
@@ -27,12 +28,12 @@ __all__ = ["Arena", "ArenaLayout", "DenseColumn", "RaggedColumn", "attach", "pla
 _Self = TypeVar("_Self", bound="Arena")
 
 
-class Arena:
-    """Columns over shared memory.
+class Arena(SavedArena):
+    """Columns over shared memory, or over files.
 
     Made by :meth:`allocate`, filled through writable columns, then made final by :meth:`commit`.
     A committed arena can be pickled: the pickle is a handle of a few hundred bytes, good for as
-    long as the process that made the arena keeps it open.
+    long as the process that made the arena keeps it open; of files, for as long as they are there.
 
     Attributes
     ----------
@@ -191,6 +192,10 @@ class Arena:
             self._release("close()", self._claim.release)
             self._claim = None
 
+    def on_free(self, call: Callable[[], object]) -> None:
+        """Have `call` called when the arena's memory is given back, however that comes about."""
+        weakref.finalize(self._open().data, call)
+
     def __reduce__(self) -> tuple[Any, ...]:
         handle = self._open().handle
         if handle is None:
@@ -229,14 +234,17 @@ class Arena:
             ) from None
 
 
-def attach(handle: share.Handle) -> Arena:
+def attach(handle: share.AnyHandle) -> Arena:
     """Open the arena of a handle, read-only; this is what unpickling an arena does.
 
     Raises
     ------
     ArenaGoneError
-        If the process that made the arena has ended, or has closed it.
+        If the process that made the arena has ended, or has closed it; or if the files are those
+        of another arena by now.
     """
+    if isinstance(handle, share.FileHandle):
+        return Arena.open(handle.path, handle)
     claim = share.claim_open(handle)
     assert claim.catalog is not None
     document = json.loads(bytes(claim.catalog).rstrip(b"\0"))

@@ -10,8 +10,9 @@ import errno
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from fastcache._core.block import Block
 from fastcache.errors import ArenaGoneError, BlockError
@@ -34,6 +35,17 @@ class Handle(NamedTuple):
     catalog: BlockRef
 
 
+class FileHandle(NamedTuple):
+    """Everything needed to open an arena of files elsewhere, and to know it again."""
+
+    path: str
+    id: str
+    generation: int
+
+
+AnyHandle: TypeAlias = Handle | FileHandle
+
+
 def start_time(pid: int) -> int | None:
     """Return when a process was started, in clock ticks; None if it has ended."""
     try:
@@ -51,7 +63,7 @@ class _Blocks:
     def __init__(self, data: Block) -> None:
         self.data = data
         self.catalog: Block | None = None
-        self.handle: Handle | None = None
+        self.handle: AnyHandle | None = None
         self.claims: weakref.WeakSet[Claim] = weakref.WeakSet()
 
 
@@ -59,7 +71,7 @@ class _Registry:
     """The blocks that are open in this process, by handle."""
 
     def __init__(self) -> None:
-        self.blocks: weakref.WeakValueDictionary[Handle, _Blocks] = weakref.WeakValueDictionary()
+        self.blocks: weakref.WeakValueDictionary[AnyHandle, _Blocks] = weakref.WeakValueDictionary()
         self.renew_lock()
 
     def renew_lock(self) -> None:
@@ -94,7 +106,7 @@ class Claim:
         return self._blocks.catalog
 
     @property
-    def handle(self) -> Handle | None:
+    def handle(self) -> AnyHandle | None:
         """What to send to other processes, once it is published."""
         return self._blocks.handle
 
@@ -131,6 +143,17 @@ class Claim:
 def claim_new(data: Block) -> Claim:
     """Return the first claim on a block that this process has just made."""
     return Claim(_Blocks(data))
+
+
+def claim_files(handle: FileHandle, map_files: Callable[[], Block]) -> Claim:
+    """Return a claim on the mapped files of a handle: those mapped here, or mapped now."""
+    with _registry.lock:
+        blocks = _registry.blocks.get(handle)
+        if blocks is None:
+            blocks = _Blocks(map_files())
+            blocks.handle = handle
+            _registry.blocks[handle] = blocks
+        return Claim(blocks)
 
 
 def _gone(handle: Handle) -> ArenaGoneError:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from fastcache.fill.build import fill_arena
 from fastcache.fill.limits import Limits
 from fastcache.fill.options import FillOptions
+from fastcache.memory.budget import BudgetLike
 from fastcache.read.pipeline import Transform, check_transform
 from fastcache.read.view import INPUTS, OUTPUTS, ArenaView, check_choice
 from fastcache.sources import as_source
@@ -48,13 +49,17 @@ class ArenaDataset(ArenaView):
         images do.
     output : {"tuple", "dict"}
         "dict" turns samples that are no dicts into ``{column: value}``.
-    keep : {"auto", "decoded"}
-        In which form samples are kept; this version keeps all of them decoded.
+    keep : {"auto", "decoded", "encoded"}
+        In which form image files are kept: decoded; encoded, which is as their files are, to be
+        decoded on each read; or "auto": all decoded if that fits the budget, else each sample
+        decoded, encoded or not at all (its file is read on each use), whichever saves most time
+        per byte. What the samples are does not depend on it, only how fast they come.
     home : {"auto", "ram"}
         Where the arena lies; this version has shared memory.
-    budget : int, str or float, optional
-        Most that arena and scratch may take: bytes, a text such as "8GB", or a share of what is
-        available. None: what is available, less a reserve.
+    budget : int, str, float or Budget, optional
+        Most that arena and scratch may take: bytes, a text such as "8GB", a share of what is
+        available, or a :class:`fastcache.Budget` that datasets share. None: what is available,
+        less a reserve.
     on_error : {"raise", "skip", "fill"}
         What becomes of samples that cannot be read: an error, left out of the dataset, or kept as
         zeros. Both of the latter list them in ``report.failed``.
@@ -145,9 +150,9 @@ class ArenaDataset(ArenaView):
         transform_input: Literal["pil", "tensor"] = "pil",
         target_transform: Transform = None,
         output: Literal["tuple", "dict"] = "tuple",
-        keep: Literal["auto", "decoded"] = "auto",
+        keep: Literal["auto", "decoded", "encoded"] = "auto",
         home: Literal["auto", "ram"] = "auto",
-        budget: int | str | float | None = None,
+        budget: BudgetLike = None,
         on_error: Literal["raise", "skip", "fill"] = "raise",
         limit: int | float | None = None,
         shard: tuple[int, int] | None = None,

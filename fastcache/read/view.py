@@ -12,8 +12,9 @@ from torch.utils.data import Dataset
 
 from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentError
-from fastcache.fill.plan import Plan, printable
+from fastcache.fill.plan import Plan
 from fastcache.fill.report import Report
+from fastcache.fill.text import printable
 from fastcache.memory.arena import Arena, RaggedColumn
 from fastcache.memory.units import format_bytes
 from fastcache.read.batch import ArenaBatch
@@ -176,7 +177,7 @@ class ArenaView(FolderFace, Dataset[Any]):
     @property
     def report(self) -> Report:
         """What was chosen, what it took, and what failed; prints as a table."""
-        return Report(self._reader.catalog["report"])
+        return Report(self._reader.catalog["report"], self._reader.late)
 
     @property
     def plan(self) -> Plan:

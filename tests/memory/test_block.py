@@ -276,7 +276,7 @@ def test_a_control_group_is_asked_before_the_kernel(monkeypatch):
     def full(*_):
         return [Limit("control group /x (memory.max)", PAGE)]
 
-    monkeypatch.setattr("fastcache.memory.budget.system_limits", full)
+    monkeypatch.setattr("fastcache.memory.reading.system_limits", full)
     assert homes.make_block(PAGE).size == PAGE
     with pytest.raises(BudgetError, match="control group /x"):
         homes.make_block(PAGE + 1)

@@ -197,7 +197,7 @@ BAD = {
     "exif": "maybe",
     "transform_input": "numpy",
     "output": "list",
-    "keep": "encoded",
+    "keep": "cached",
     "home": "cuda",
     "on_error": "ignore",
     "limit": 0,
