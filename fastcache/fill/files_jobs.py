@@ -178,10 +178,10 @@ class FilesJobs:
         step, paths = self._decoding.step, self._column.paths
         if step.conversion is None:
             return
-        place = rows_of(self._arena, self._column.name)
+        place, places = rows_of(self._arena, self._column.name), self._places
 
         def work(row: int) -> int:
-            return expand(place(int(self._places[row])), step, paths[row])
+            return expand(place(int(places[row])), step, paths[row])
 
         yield ItemJob(rows.tolist(), work, self._table.record, counted=False)
 

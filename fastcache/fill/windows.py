@@ -85,7 +85,7 @@ class WindowsColumn(ColumnFill):
                 end = min(int(ends[k]), stop)
                 begin = int(ends[k]) - parts[k].shape[-1]
                 piece = parts[k][..., at - begin : end - begin]
-                self._put(piece, values[..., at:end], lambda _, k=k: f"series {k}")
+                self._put(piece, values[..., at:end], _one_series(k))
                 at, k = end, k + 1
             return int(values[..., start:stop].nbytes)
 
@@ -126,6 +126,10 @@ class DerivedColumn(ColumnFill):
 
     def facts(self) -> dict[str, object]:
         return {}
+
+
+def _one_series(k: int) -> Callable[[int], str]:
+    return lambda _channel: f"series {k}"
 
 
 def _raise(_row: int, error: Exception) -> None:
