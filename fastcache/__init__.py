@@ -27,8 +27,10 @@ if TYPE_CHECKING:
         gramian_angular_field,
     )
     from fastcache.memory.budget import Budget
+    from fastcache.memory.files import verify
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
+    from fastcache.read.opening import open  # noqa: A004 - users write fastcache.open
     from fastcache.read.sampler import ArenaSampler
     from fastcache.read.series_images import SeriesImages
     from fastcache.tools import plots
@@ -53,7 +55,9 @@ _LAZY = {
     "collate": "fastcache.read.collate",
     "gramian_angular_field": "fastcache.gaf",
     "plan_for": "fastcache.fill.planning",
+    "open": "fastcache.read.opening",
     "plots": "fastcache.tools",
+    "verify": "fastcache.memory.files",
 }
 
 __all__ = [
@@ -75,11 +79,13 @@ __all__ = [
     "collate",
     "errors",
     "gramian_angular_field",
+    "open",
     "plan_for",
     "plots",
     "schema",
     "sources",
     "transforms",
+    "verify",
 ]
 
 

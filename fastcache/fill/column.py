@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,13 @@ import numpy.typing as npt
 from fastcache.errors import SchemaError
 from fastcache.fill.failures import zero_rows
 from fastcache.fill.job import Job
-from fastcache.memory.arena import Arena, DenseColumn
+from fastcache.fill.target import Target
+from fastcache.memory.arena import DenseColumn
 from fastcache.memory.layout import row_elements
 from fastcache.schema import Derived, Field, Image, Mask, Once
 from fastcache.transforms import Operation, StorePlan
+
+_Self = TypeVar("_Self", bound="ColumnFill")
 
 
 class ColumnFill(ABC):
@@ -65,8 +69,29 @@ class ColumnFill(ABC):
         """Decide field and row shapes."""
 
     @abstractmethod
-    def jobs(self, arena: Arena) -> Iterator[Job]:
+    def jobs(self, arena: Target) -> Iterator[Job]:
         """Yield the jobs that fill the column, one after the other."""
+
+    def part(self: _Self, first: int, stop: int) -> _Self:
+        """Return the same for some rows only, numbered from 0; after `plan`, all decoded."""
+        made = copy(self)
+        made.failed = {}
+        if self.shapes is not None:
+            made.shapes = self.shapes[first:stop]
+        return made
+
+    def take_over(self: _Self, part: _Self, first: int) -> None:
+        """Note what became of rows that a part has filled; `first` is its first row."""
+        for row, why in part.failed.items():
+            self.failed[first + row] = why
+
+    def state(self) -> Any:
+        """Return as JSON what a part has found out about its rows, beside failures."""
+        return None
+
+    def restore(self, state: Any, first: int) -> None:
+        """Note the `state` that the part whose first row this is had in an earlier run."""
+        assert state is None, self.name
 
     def layout(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
         """Return field and row shapes (None: dense) of every arena column this one fills."""
@@ -84,7 +109,7 @@ class ColumnFill(ABC):
         """Return the rows of those of both that have not one for every sample."""
         return {}
 
-    def clear(self, arena: Arena, rows: Sequence[int]) -> None:
+    def clear(self, arena: Target, rows: Sequence[int]) -> None:
         """Make zeros of rows that failed, in which half a sample may stand."""
         for name in self.layout():
             zero_rows(arena, name, rows)
@@ -117,7 +142,7 @@ def most_pixels(
     return most
 
 
-def rows_of(arena: Arena, name: str) -> Callable[[int], npt.NDArray[Any]]:
+def rows_of(arena: Target, name: str) -> Callable[[int], npt.NDArray[Any]]:
     """Return ``row → writable array`` for a dense or ragged column that is being filled."""
     column = arena.column(name)
     if isinstance(column, DenseColumn):

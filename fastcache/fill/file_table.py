@@ -1,6 +1,8 @@
 """What is known of a column's files before any of them is decoded."""
 
 import sys
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from copy import copy
 
@@ -22,6 +24,8 @@ from fastcache.fill.progress import finish
 
 _INT32 = ("height", "width", "format", "components", "depth", "orientation", "flags", "scans")
 INFO_DTYPE = np.dtype([("bytes", "i8"), *((name, "i4") for name in _INT32)])  # fc_image_info
+
+_ARRAYS = ("info", "status", "detail", "height", "width", "animated")  # of a table, one per file
 
 # Python objects of one row: an NpyHeader with its shape, numbers and names; a pair and its text.
 _HEADER_BYTES, _FAILURE_BYTES = 512, 256
@@ -189,6 +193,18 @@ class FileTable:
                 setattr(made, name, value.copy())
         return made
 
+    def part(self, first: int, stop: int) -> "FileTable":
+        """Return the same of some rows, numbered from 0; they share the arrays."""
+        made = copy(self)
+        rows = range(first, stop)
+        made.paths = self.paths[first:stop]
+        made.failed = {r - first: self.failed[r] for r in rows if r in self.failed}
+        made.npy = {r - first: self.npy[r] for r in rows if r in self.npy}
+        made._named = {r - first: self._named[r] for r in rows if r in self._named}
+        for name in _ARRAYS:
+            setattr(made, name, getattr(self, name)[first:stop])
+        return made
+
     def keep(self, rows: npt.NDArray[np.int64]) -> None:
         """Go on with these rows only; they are numbered anew."""
         position = {int(row): at for at, row in enumerate(rows.tolist())}
@@ -196,8 +212,20 @@ class FileTable:
         self.npy = {position[r]: npy for r, npy in self.npy.items() if r in position}
         self._named = {position[r]: name for r, name in self._named.items() if r in position}
         self.paths = [self.paths[row] for row in rows.tolist()]
-        for name in ("info", "status", "detail", "height", "width", "animated"):
+        for name in _ARRAYS:
             setattr(self, name, np.ascontiguousarray(getattr(self, name)[rows]))
+
+    def outcome(self) -> str:
+        """Return as text what has become of the files, for the next run of a fill."""
+        return b64encode(zlib.compress(self.status.tobytes() + self.animated.tobytes())).decode()
+
+    def set_outcome(self, outcome: str, first: int) -> None:
+        """Note what :meth:`outcome` said of a part; `first` is its first row."""
+        packed = zlib.decompress(b64decode(outcome))
+        count = len(packed) // (self.status.itemsize + self.animated.itemsize)
+        rows = slice(first, first + count)
+        self.status[rows] = np.frombuffer(packed, self.status.dtype, count)
+        self.animated[rows] = np.frombuffer(packed, bool, offset=count * self.status.itemsize)
 
     @property
     def nbytes(self) -> int:

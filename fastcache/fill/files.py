@@ -1,34 +1,34 @@
 """Columns that are decoded from files: what they hold, and how much memory that takes."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
 from fastcache.fill import kept
-from fastcache.fill.column import ColumnFill, sized
+from fastcache.fill.column import sized
 from fastcache.fill.conversion import told_of, with_dtype
 from fastcache.fill.costs import Costs, MemorySpeed
 from fastcache.fill.facts import file_facts
 from fastcache.fill.file_table import FileTable
 from fastcache.fill.files_jobs import FilesJobs
+from fastcache.fill.formed import FormedColumn
 from fastcache.fill.job import Job
 from fastcache.fill.measure import SECONDS, measure_costs
 from fastcache.fill.npy_kinds import settle_arrays
 from fastcache.fill.options import CHANNELS, FillOptions
 from fastcache.fill.python_step import PythonStep
 from fastcache.fill.scratch import scratch_of
+from fastcache.fill.target import Target
 from fastcache.fill.wide import wide_in_c
-from fastcache.memory.arena import Arena
-from fastcache.schema import Field, Image, Mask
-from fastcache.transforms import StorePlan, compile_store, conversion_of, store_for_masks
-
-_TABLE_BYTES = 128  # of a row, copied for the jobs of rows in different forms
+from fastcache.schema import Image, Mask
+from fastcache.transforms import compile_store, conversion_of, store_for_masks
 
 
-class FilesColumn(ColumnFill):
+class FilesColumn(FormedColumn):
     """An `ImageFiles` feed on its way into the arena.
 
     Parameters
@@ -39,14 +39,7 @@ class FilesColumn(ColumnFill):
     options : FillOptions
     table : FileTable, optional
         Of these paths, if they are probed already; it becomes the column's own.
-
-    Attributes
-    ----------
-    forms : uint8 array (N,) or None
-        How each row is kept; None: all decoded.
     """
-
-    field: Image | Mask
 
     def __init__(
         self,
@@ -56,20 +49,16 @@ class FilesColumn(ColumnFill):
         options: FillOptions,
         table: FileTable | None = None,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, FileTable(paths, mask, options) if table is None else table)
         self._mask = mask
         self._options = options
         self._operations = store_for_masks(options.store) if mask else options.store
         self._color = options.color or "RGB"
-        self.table = FileTable(paths, mask, options) if table is None else table
-        self.failed = self.table.failed
-        self.forms: kept.Forms | None = None
         # Dtype and channels of .npy files that are kept as they are.
         self._kept = None if mask else settle_arrays(self.table, options.color)
-        self._store: StorePlan | None = None
         self._jobs: FilesJobs | None = None
         self._excess = np.zeros(0, np.int64)
-        self._of_plan = 0, 0  # scratch and tables if all is decoded
+        self._warnings = 0  # of parts
 
     @property
     def paths(self) -> list[str]:
@@ -80,12 +69,6 @@ class FilesColumn(ColumnFill):
     def color(self) -> str | None:
         """Mode that the files are converted to; None: .npy files are kept as they are."""
         return None if self._kept is not None and self._options.color is None else self._color
-
-    @property
-    def store(self) -> StorePlan:
-        """What ``store=`` does to each row; known after `plan`."""
-        assert self._store is not None
-        return self._store
 
     # -- plan -------------------------------------------------------------------------------
 
@@ -111,8 +94,8 @@ class FilesColumn(ColumnFill):
         known = (store.geometry, store.out_h, store.out_w)
         slots_and_shapes = 2 * 8 * len(table.paths)
         self.tables = table.nbytes + sum(part.nbytes for part in known) + slots_and_shapes
-        self._of_plan = self.scratch, self.tables
-        self.forms, self.items = None, int(good.sum())
+        self.items = int(good.sum())
+        self.all_decoded(verified=self._options.on_error == "skip")
 
     def _field(self) -> Image | Mask:
         if self._mask:
@@ -169,82 +152,49 @@ class FilesColumn(ColumnFill):
         table.animated[row] |= decoded.animated
         return decoded.pixels
 
-    # -- forms ------------------------------------------------------------------------------
+    # -- parts ------------------------------------------------------------------------------
+
+    def part(self, first: int, stop: int) -> "FilesColumn":
+        made = super().part(first, stop)
+        made.table = self.table.part(first, stop)
+        made.failed = made.table.failed
+        made._store = self.store.part(first, stop)
+        made._excess = self._excess[first:stop]
+        made._jobs = None
+        made.items = int(made.table.good().sum())
+        return made
+
+    def take_over(self, part: "FilesColumn", first: int) -> None:
+        super().take_over(part, first)
+        self._warnings += part.warnings
+
+    def state(self) -> Any:
+        return [self.table.outcome(), self.warnings]
+
+    def restore(self, state: Any, first: int) -> None:
+        self.table.set_outcome(state[0], first)
+        self._warnings += int(state[1])
 
     @property
-    def row_bytes(self) -> npt.NDArray[np.int64]:
-        """Bytes of each row's pixels."""
-        channels = self.field.channels if isinstance(self.field, Image) else 1
-        size: npt.NDArray[np.int64] = self.store.out_h * self.store.out_w
-        return size * (channels * self.field.itemsize)
-
-    @property
-    def file_bytes(self) -> npt.NDArray[np.int64]:
-        """Bytes of each row's file."""
-        return self.table.info["bytes"].astype(np.int64)
-
-    @property
-    def can_be_encoded(self) -> npt.NDArray[np.bool_]:
-        """Which rows' files may lie in the arena as they are: .npy files are read from the disk."""
-        can = self.table.good() & (self.file_bytes > 0)
-        can[list(self.table.npy)] = False
-        return can
-
-    def settle(self, forms: kept.Forms) -> None:
-        """Keep rows in these forms, but for those that have failed, which take no room."""
-        good = self.table.good()
-        self.forms = np.where(good, forms, kept.FAILED).astype(np.uint8)
-        of_form = kept.counted(self.forms)
-        scratch, tables = self._of_plan
-        verified = self._options.on_error == "skip"
-        # What is verified is decoded into memory that no row has.
-        self.scratch = scratch + (int(self.row_bytes.max(initial=0)) if verified else 0)
-        self.tables = tables + _TABLE_BYTES * len(self.forms)
-        self.items = (int(good.sum()) if verified else of_form["decoded"]) + of_form["encoded"]
-
-    def layout(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
-        shapes = self.shapes
-        if self.forms is not None and shapes is not None:
-            shapes = shapes[self.forms == kept.DECODED]
-        return {self.name: (self.field, shapes)}
-
-    def all_shapes(self) -> Mapping[str, npt.NDArray[np.int64]]:
-        return {} if self.shapes is None else {self.name: self.shapes}
-
-    def beside(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
-        if self.forms is None:
-            return {}
-        sizes = self.file_bytes[self.forms == kept.ENCODED].reshape(-1, 1)
-        return {
-            **{n: (field, None) for n, field in kept.columns_beside(self.name).items()},
-            kept.ENCODED_BYTES + self.name: (kept.ENCODED_FIELD, sizes),
-        }
-
-    def counts(self) -> Mapping[str, int]:
-        if self.forms is None:
-            return {}
-        of_form = kept.counted(self.forms)
-        return {
-            self.name: of_form["decoded"],
-            kept.ENCODED_BYTES + self.name: of_form["encoded"],
-        }
+    def warnings(self) -> int:
+        """Warnings of the codecs in C, so far."""
+        return self._warnings + (0 if self._jobs is None else self._jobs.warnings)
 
     # -- fill -------------------------------------------------------------------------------
 
-    def jobs(self, arena: Arena) -> Iterator[Job]:
+    def jobs(self, arena: Target) -> Iterator[Job]:
         verify = self._options.on_error == "skip"
         self._jobs = FilesJobs(self, self.decoding(), self._excess, verify)
         return self._jobs.run(arena)
 
-    def clear(self, arena: Arena, rows: Sequence[int]) -> None:
+    def clear(self, arena: Target, rows: Sequence[int]) -> None:
         assert self._jobs is not None
         self._jobs.clear(arena, rows)
 
     def facts(self) -> dict[str, object]:
-        warnings = 0 if self._jobs is None else self._jobs.warnings
         return {
             **file_facts(self.table),
-            "codec_warnings": warnings,
+            "codec_warnings": self.warnings,
             "store_in_python": told_of(self.store.why, conversion_of(self._operations)),
             **({} if self.forms is None else {"kept": kept.counted(self.forms)}),
         }

@@ -16,7 +16,8 @@ from fastcache.fill.conversion import expand
 from fastcache.fill.failures import check_shortage, zero_rows
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.limits import too_large_for_pillow
-from fastcache.memory.arena import Arena, DenseColumn, RaggedColumn
+from fastcache.fill.target import Target
+from fastcache.memory.arena import DenseColumn, RaggedColumn
 from fastcache.memory.windows import WindowColumn
 
 if TYPE_CHECKING:
@@ -55,20 +56,20 @@ class FilesJobs:
         self._column = column
         self._table = column.table
         self._decoding = decoding
-        self._filled: Arena | None = None
+        self._filled: Target | None = None
         self._excess = excess
         count = len(column.paths)
         self._forms = np.zeros(count, np.uint8) if column.forms is None else column.forms
         self._places = kept.places(self._forms)
         self._wanted = np.full(count, True) if verify else self._forms == kept.DECODED
 
-    def run(self, arena: Arena) -> Iterator[Job]:
+    def run(self, arena: Target) -> Iterator[Job]:
         """Yield the jobs that fill an arena, one after the other."""
         with self._filling(arena):
             yield from self._steps()
 
     @contextmanager
-    def _filling(self, arena: Arena) -> Iterator[None]:
+    def _filling(self, arena: Target) -> Iterator[None]:
         # The column keeps this object, and this one the column: no circle for the arena.
         self._filled = arena
         try:
@@ -77,7 +78,7 @@ class FilesJobs:
             self._filled = None
 
     @property
-    def _arena(self) -> Arena:
+    def _arena(self) -> Target:
         assert self._filled is not None
         return self._filled
 
@@ -98,7 +99,7 @@ class FilesJobs:
         if self._column.forms is not None:
             self._write_tables()
 
-    def clear(self, arena: Arena, rows: Sequence[int]) -> None:
+    def clear(self, arena: Target, rows: Sequence[int]) -> None:
         """Make zeros of rows that failed."""
         decoded = [row for row in rows if self._forms[row] == kept.DECODED]
         zero_rows(arena, self._column.name, self._places[decoded].tolist())
@@ -171,19 +172,17 @@ class FilesJobs:
             **self._data(rows),
         )
         self._take_over(rows, status, detail)
-        yield from self._convert(rows[(status == core.OK) & (self._forms[rows] == kept.DECODED)])
+        if self._decoding.step.conversion is not None:
+            yield self._convert(rows[(status == core.OK) & (self._forms[rows] == kept.DECODED)])
 
-    def _convert(self, rows: npt.NDArray[np.int64]) -> Iterator[Job]:
-        """Make the column's type of the integers that C decoded, where that is another."""
-        step, paths = self._decoding.step, self._column.paths
-        if step.conversion is None:
-            return
-        place, places = rows_of(self._arena, self._column.name), self._places
+    def _convert(self, rows: npt.NDArray[np.int64]) -> Job:
+        """Return the job that makes the column's type of integers that C decoded."""
+        place, step = rows_of(self._arena, self._column.name), self._decoding.step
 
         def work(row: int) -> int:
-            return expand(place(int(places[row])), step, paths[row])
+            return expand(place(int(self._places[row])), step, self._column.paths[row])
 
-        yield ItemJob(rows.tolist(), work, self._table.record, counted=False)
+        return ItemJob(rows.tolist(), work, self._table.record, counted=False)
 
     def _slots(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return where each row's pixels go; -1 for those that have no place."""

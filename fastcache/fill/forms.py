@@ -83,10 +83,13 @@ def _offer(column: FilesColumn, seconds: float) -> Offer:
 
 def samples_kept(columns: Sequence[ColumnFill], count: int) -> dict[str, int]:
     """Return how many samples are kept how; of several images the one that is kept least says."""
+    files = [column for column in columns if isinstance(column, FilesColumn)]
+    forms = [column.forms for column in files if column.forms is not None]
+    if not forms:  # no table of millions of windows
+        return {"decoded": count, "encoded": 0, "absent": 0}
     least: Forms = np.full(count, DECODED, np.uint8)
-    for column in columns:
-        if isinstance(column, FilesColumn) and column.forms is not None:
-            least = np.maximum(least, np.where(column.forms == FAILED, DECODED, column.forms))
+    for form in forms:
+        least = np.maximum(least, np.where(form == FAILED, DECODED, form))
     found = counted(least)
     return {form: found[form] for form in ("decoded", "encoded", "absent")}
 

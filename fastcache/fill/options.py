@@ -1,5 +1,6 @@
 """What a user may ask of a fill, checked once, before any file is touched."""
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
@@ -19,6 +20,7 @@ Color: TypeAlias = Literal["L", "RGB", "RGBA", "I;16"]
 OnError: TypeAlias = Literal["raise", "skip", "fill"]
 Exif: TypeAlias = Literal["ignore", "apply"]
 Keep: TypeAlias = Literal["auto", "decoded", "encoded"]
+Home: TypeAlias = Literal["auto", "ram", "disk"]
 
 CHANNELS: dict[str, int] = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}
 
@@ -49,13 +51,21 @@ class FillOptions:
     progress: bool | ProgressCallback | None = None
     limits: Limits = field(default_factory=Limits)
     extra_formats: Collection[str] = ()
+    cache_dir: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "store", normalize_store(self.store))
         _one_of("color", self.color, (*get_args(Color), None))
         _one_of("exif", self.exif, get_args(Exif))
         _one_of("keep", self.keep, get_args(Keep))
-        _one_of("home", self.home, ("auto", "ram"))
+        _one_of("home", self.home, get_args(Home))
+        if self.keep == "encoded" and (self.home == "disk" or self.cache_dir is not None):
+            raise ArgumentError(
+                'keep="encoded" keeps files in memory as they are; on a disk they would be there '
+                "twice: leave keep= out, or home= and cache_dir="
+            )
+        if self.cache_dir is not None:
+            object.__setattr__(self, "cache_dir", os.fsdecode(self.cache_dir))
         _one_of("on_error", self.on_error, get_args(OnError))
         if not (self.progress is None or isinstance(self.progress, bool | Callable)):
             raise ArgumentError(f"progress={self.progress!r}: give None, a bool or a callable")

@@ -65,6 +65,9 @@ class Plan:
         The limit that binds.
     available_bytes : int
         What the system leaves, whatever the budget.
+    home : str
+        Where the arena lies: on a "disk" the budget is the room that it has, and scratch is not
+        part of it.
     kept : dict of str to int
         Samples that are kept "decoded", "encoded", and "absent" (read from their files on use).
     fill_seconds : float or None
@@ -92,6 +95,7 @@ class Plan:
     limit: str
     available_bytes: int
     kept: Mapping[str, int]
+    home: str = "ram"
     fill_seconds: float | None = None
     unreadable: tuple[tuple[str, str], ...] = ()
     unread: tuple[str, ...] = ()
@@ -99,8 +103,12 @@ class Plan:
 
     @property
     def need_bytes(self) -> int:
-        """Arena and scratch together."""
-        return self.arena_bytes + self.scratch_bytes
+        """Bytes that the budget is for: arena and scratch together; on a disk the arena alone."""
+        return self.arena_bytes + self._scratch
+
+    @property
+    def _scratch(self) -> int:
+        return 0 if self.home == "disk" else self.scratch_bytes
 
     @property
     def mean(self) -> float:
@@ -115,14 +123,14 @@ class Plan:
     @property
     def decoded_fits(self) -> bool:
         """Whether everything fits decoded."""
-        return self.decoded_bytes + self.scratch_bytes <= self.have_bytes
+        return self.decoded_bytes + self._scratch <= self.have_bytes
 
     @property
     def encoded_fits(self) -> bool | None:
         """Whether everything fits with files as they are; None if there are no files."""
         if self.encoded_bytes is None:
             return None
-        return self.encoded_bytes + self.scratch_bytes <= self.have_bytes
+        return self.encoded_bytes + self._scratch <= self.have_bytes
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON."""

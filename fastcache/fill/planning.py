@@ -27,7 +27,7 @@ def plan_for(
     color: Literal["RGB", "L", "RGBA", "I;16"] | None = None,
     exif: Literal["ignore", "apply"] = "ignore",
     keep: Literal["auto", "decoded", "encoded"] = "auto",
-    home: Literal["auto", "ram"] = "auto",
+    home: Literal["auto", "ram", "disk"] = "auto",
     budget: BudgetLike = None,
     on_error: Literal["raise", "skip", "fill"] = "skip",
     limit: int | float | None = None,

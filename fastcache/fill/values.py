@@ -1,6 +1,7 @@
 """Columns whose rows are there already, and columns that a Dataset gives one by one."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +13,8 @@ from fastcache.fill.conversion import conversion_for, with_dtype
 from fastcache.fill.job import ItemJob, Job, reason_of
 from fastcache.fill.options import CHANNELS, FillOptions
 from fastcache.fill.pillow_step import mask_array, stored_image
-from fastcache.memory.arena import Arena, DenseColumn
+from fastcache.fill.target import Target
+from fastcache.memory.arena import DenseColumn
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.schema import Field, Image, Mask, Nothing, Ragged, Text
 from fastcache.sources.base import Items, Source, Values
@@ -63,7 +65,12 @@ class ValuesColumn(ColumnFill):
         row, source = self.field.row_bytes or 0, self._feed.field.row_bytes or 0
         return row if self._conversion is None else row + source
 
-    def jobs(self, arena: Arena) -> Iterator[Job]:
+    def part(self, first: int, stop: int) -> "ValuesColumn":
+        made = super().part(first, stop)
+        made._rows = self._rows[first:stop]
+        return made
+
+    def jobs(self, arena: Target) -> Iterator[Job]:
         count = len(self._rows)
         column = arena.column(self.name)
         if not isinstance(column, DenseColumn):  # texts, already in the form of the arena
@@ -129,10 +136,17 @@ class ItemsColumns(ColumnFill):
         # A sample as the Dataset returns it, and its copy in the form of the arena.
         self.scratch = 2 * sum(column.largest for column in self.columns.values())
 
+    def part(self, first: int, stop: int) -> "ItemsColumns":
+        made = super().part(first, stop)
+        made._rows = self._rows[first:stop]
+        made.columns = {n: column.part(first, stop) for n, column in self.columns.items()}
+        made.items = stop - first
+        return made
+
     def layout(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
         return {name: (column.field, column.shapes) for name, column in self.columns.items()}
 
-    def jobs(self, arena: Arena) -> Iterator[Job]:
+    def jobs(self, arena: Target) -> Iterator[Job]:
         places = {name: rows_of(arena, name) for name in self.columns}
 
         def work(row: int) -> int:
@@ -175,6 +189,12 @@ class _ItemColumn:
         self._count = len(rows)
         if self._shapes is not None:
             self._shapes = self._shapes[rows]
+
+    def part(self, first: int, stop: int) -> "_ItemColumn":
+        made = copy(self)
+        if self.shapes is not None:
+            made.shapes = self.shapes[first:stop]
+        return made
 
     def plan(self) -> None:
         field = self._feed.field

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.conversion import conversion_for, with_dtype
 from fastcache.fill.job import ItemJob, Job
-from fastcache.memory.arena import Arena
+from fastcache.fill.target import Target
 from fastcache.memory.row_numbers import AllRows, RowNumbers
 from fastcache.memory.windows import WindowColumn
 from fastcache.schema import WindowCopy, Windows
@@ -46,7 +46,7 @@ class WindowsColumn(ColumnFill):
         self.field = replace(field, shape=feed.shape, grids=grids)
         self.tables = 2 * 5 * 8 * grids  # the runs themselves, and the table made of them
 
-    def jobs(self, arena: Arena) -> Iterator[Job]:
+    def jobs(self, arena: Target) -> Iterator[Job]:
         column = arena.column(self.name)
         assert isinstance(column, WindowColumn)
         values, repair = column.values, self._feed.repair
@@ -121,7 +121,7 @@ class DerivedColumn(ColumnFill):
     def plan(self) -> None:
         """Do nothing: it takes no place."""
 
-    def jobs(self, arena: Arena) -> Iterator[Job]:
+    def jobs(self, arena: Target) -> Iterator[Job]:
         return iter(())
 
     def facts(self) -> dict[str, object]:

@@ -136,8 +136,9 @@ class Budget:
         limits
             As for :func:`read_budget`.
         """
-        found, system = bound_by_system(limits)
+        # Before the system: what is allocated in between then counts twice, rather than never.
         held = tuple(self._held.values())
+        found, system = bound_by_system(limits)
         used, pending = sum(one.bytes for one in held), sum(one.pending for one in held)
         # Memory that our arenas took is gone from the system's number; what is only promised to
         # them is not gone yet.

@@ -8,10 +8,11 @@ no reserve, but is still bound by what the system leaves.
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import SupportsIndex, TypeAlias
 
 from fastcache.errors import ArgumentError, BudgetError
-from fastcache.memory.limits import Limit, SystemLimits, system_limits
+from fastcache.memory.limits import Limit, SystemLimits, disk_limit, system_limits
 from fastcache.memory.units import format_bytes, parse_bytes
 
 Amount: TypeAlias = int | str | float | None
@@ -53,6 +54,12 @@ def reserve(available: int) -> int:
     """Return the bytes that are left alone when nobody says how much may be used."""
     wanted = max(_RESERVE_FLOOR, int(available * _RESERVE_SHARE))
     return min(int(available * _RESERVE_MOST), wanted)
+
+
+def disk_reading(folder: Path) -> Reading:
+    """Return what may be written into a folder's file system: all that an ordinary user may."""
+    limit = disk_limit(folder)
+    return Reading(limit.bytes, limit.name, limit.bytes, (limit,))
 
 
 def requested(budget: object, system: Limit) -> Limit:

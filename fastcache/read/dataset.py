@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, Literal
 
-from fastcache.fill.build import fill_arena
 from fastcache.fill.limits import Limits
+from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
 from fastcache.memory.budget import BudgetLike
 from fastcache.read.pipeline import Transform, check_transform
@@ -54,8 +54,10 @@ class ArenaDataset(ArenaView):
         decoded on each read; or "auto": all decoded if that fits the budget, else each sample
         decoded, encoded or not at all (its file is read on each use), whichever saves most time
         per byte. What the samples are does not depend on it, only how fast they come.
-    home : {"auto", "ram"}
-        Where the arena lies; this version has shared memory.
+    home : {"auto", "ram", "disk"}
+        Where the arena lies: in shared memory, or in files, which may be larger than memory and
+        are read through the system's cache. "auto": memory, or `cache_dir` if that is given. "disk"
+        without `cache_dir` makes files in the folder for temporary ones, which go with the dataset.
     budget : int, str, float or Budget, optional
         Most that arena and scratch may take: bytes, a text such as "8GB", a share of what is
         available, or a :class:`fastcache.Budget` that datasets share. None: what is available,
@@ -92,6 +94,12 @@ class ArenaDataset(ArenaView):
         Formats that Pillow may decode beside the usual ones (:func:`fastcache.codecs` lists
         those), by Pillow's names: ``("ICNS",)``. A lone string, or a name that the installed
         Pillow does not have, is an ArgumentError.
+
+    cache_dir : path, optional
+        A folder for arenas of files. The arena is built there once, and opened again as long as
+        files (paths, sizes, times) and options are the same; otherwise it is built anew, and the
+        reason is logged. Of several processes one builds it. With ``home="ram"`` it is read from
+        there into memory.
 
     Attributes
     ----------
@@ -151,7 +159,7 @@ class ArenaDataset(ArenaView):
         target_transform: Transform = None,
         output: Literal["tuple", "dict"] = "tuple",
         keep: Literal["auto", "decoded", "encoded"] = "auto",
-        home: Literal["auto", "ram"] = "auto",
+        home: Literal["auto", "ram", "disk"] = "auto",
         budget: BudgetLike = None,
         on_error: Literal["raise", "skip", "fill"] = "raise",
         limit: int | float | None = None,
@@ -164,6 +172,7 @@ class ArenaDataset(ArenaView):
         progress: bool | Callable[..., object] | None = None,
         limits: Limits | None = None,
         extra_formats: Collection[str] = (),
+        cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         options = FillOptions(
             store=store,
@@ -180,13 +189,14 @@ class ArenaDataset(ArenaView):
             progress=progress,
             limits=Limits() if limits is None else limits,
             extra_formats=extra_formats,
+            cache_dir=cache_dir,
         )
         check_choice("transform_input", transform_input, INPUTS)
         check_choice("output", output, OUTPUTS)
         for name, given in (("transform", transform), ("target_transform", target_transform)):
             check_transform(name, given)  # now, and not when everything is decoded
         made = as_source(source, infer=infer, frozen=frozen, parallel=parallel, color=color)
-        arena = fill_arena(made, options)
+        arena = make_arena(made, options)
         try:
             super().__init__(
                 arena,

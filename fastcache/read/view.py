@@ -2,24 +2,21 @@
 
 import copy
 import operator
-from collections.abc import Mapping, Sequence
-from types import TracebackType
+from collections.abc import Sequence
 from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from torch.utils.data import Dataset
 
 from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentError
-from fastcache.fill.plan import Plan
-from fastcache.fill.report import Report
 from fastcache.fill.text import printable
-from fastcache.memory.arena import Arena, RaggedColumn
+from fastcache.memory.arena import Arena
 from fastcache.memory.units import format_bytes
 from fastcache.read.batch import ArenaBatch
 from fastcache.read.columns import Rows
 from fastcache.read.folder import FolderFace, LabelList, NotedList
+from fastcache.read.holder import ArenaHolder
 from fastcache.read.pipeline import Pipeline, Transform
 from fastcache.read.reader import ArenaReader, gather
 from fastcache.schema import Structure
@@ -36,7 +33,7 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise ArgumentError(f"{name}={value!r}: choose {' or '.join(map(repr, choices))}")
 
 
-class ArenaView(FolderFace, Dataset[Any]):
+class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
     """What :class:`~fastcache.ArenaDataset` is once its arena is filled.
 
     Parameters
@@ -154,61 +151,6 @@ class ArenaView(FolderFace, Dataset[Any]):
         twin._pipeline = twin._make_pipeline(transform, kept)
         return twin
 
-    # -- the arena ----------------------------------------------------------------------------
-
-    @property
-    def arrays(self) -> Mapping[str, npt.NDArray[Any] | RaggedColumn]:
-        """The arena itself, read-only and without a copy.
-
-        An array of shape (N, H, W, C), (N, ...) or (N,) per column of one shape, and a
-        :class:`~fastcache.memory.arena.RaggedColumn` for others. Rows are in the order of the
-        fill; they include samples that failed, and know nothing of assigned ``samples``:
-        :attr:`rows` says which row a sample is. Of windows it is what they are windows of: the
-        series, (C, T) or (n, C, T), and the labels of their steps.
-        """
-        return self._reader.arrays
-
-    @property
-    def rows(self) -> Rows:
-        """Row in `arrays` of each sample: int64 (len(self),), a copy."""
-        self._follow_samples()
-        return self._rows.copy()
-
-    @property
-    def report(self) -> Report:
-        """What was chosen, what it took, and what failed; prints as a table."""
-        return Report(self._reader.catalog["report"], self._reader.late)
-
-    @property
-    def plan(self) -> Plan:
-        """The plan that the arena was filled by; prints as a table."""
-        return Plan.from_json(self._reader.catalog["plan"])
-
-    def close(self) -> None:
-        """Give the arena back; batches and samples live on. A second call does nothing.
-
-        Raises
-        ------
-        BufferError
-            If something of `arrays` is still alive.
-        """
-        self._reader.close()
-
-    def __enter__(self: _Self) -> _Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except BufferError:
-            if error is None:  # the error that is under way counts more
-                raise
-
     def __getstate__(self) -> dict[str, Any]:
         self._follow_samples()
         state = {**self.__dict__, "_assigned": dict(self._assigned)}
@@ -224,7 +166,8 @@ class ArenaView(FolderFace, Dataset[Any]):
         lines = [f"Number of datapoints: {count}"]
         if "root" in catalog["attributes"]:
             lines.append(f"Root location: {printable(catalog['attributes']['root'])}")
-        lines.append(f"Arena: {format_bytes(catalog['report']['arena_bytes'])} in ram")
+        home = "" if self._reader.closed else f" in {self._reader.arena.home}"
+        lines.append(f"Arena: {format_bytes(catalog['report']['arena_bytes'])}{home}")
         lines += [f"Column {n}: {c['row']}" for n, c in catalog["report"]["columns"].items()]
         for name, given in (
             ("Transform", self.transform),

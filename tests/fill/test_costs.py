@@ -177,18 +177,22 @@ def test_a_file_that_is_likely_to_take_too_long_is_not_begun(tmp_path, monkeypat
     column = column_of(jpegs(tmp_path, count=3))
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    begun = []
-    opened = measure.open_regular
 
-    def counted(path):
-        begun.append(path)
-        now[0] += 0.4  # reading took so long
-        return opened(path)
+    def decoded(self, row, way, data, shape):
+        took = 1e-4 * int(column.table.height[row] * column.table.width[row])
+        now[0] += took
+        yield took
 
-    monkeypatch.setattr(measure, "open_regular", counted)
-    assert column.costs(seconds=1.0).files == len(begun) == 3
-    begun.clear()
-    assert column.costs(seconds=0.7).files == len(begun) == 2
+    monkeypatch.setattr(measure._Trial, "_decoded", decoded)
+    pixels = (column.table.height * column.table.width).tolist()
+    whole = 1e-4 * sum(pixels)
+    assert column.costs(seconds=whole * 1.01).files == 3
+    # Two of them end in time, the median and the smallest; the largest would not.
+    costs = column.costs(seconds=whole * 0.99)
+    assert costs.files == 2
+    assert costs.decode_seconds(column.table.info, np.zeros(3, bool)) == pytest.approx(
+        1e-4 * np.array(pixels)
+    )
 
 
 def test_files_too_large_to_try_are_guessed(tmp_path, monkeypatch):

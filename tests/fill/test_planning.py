@@ -260,11 +260,13 @@ def test_headers_are_read_once_for_all_choices(class_folder, monkeypatch):
         return job(*args, **kwargs)
 
     monkeypatch.setattr(file_table, "ProbeJob", counted)
-    store = {"a": T.Resize(16), "b": None, "c": [T.Resize(30), T.Resize(20)]}
-    plans = fc.plan_for(class_folder, store=store)
+    (class_folder / "class_0" / "bad.jpg").write_bytes(b"no image")
+    store = {"c": [T.Resize(30), T.Resize(20)], "a": T.Resize(16), "b": None}
+    plans = fc.plan_for(class_folder, store=store)  # the first one goes through Python
     assert len(probes) == 1
     for name, choice in store.items():
         alone = fc.plan_for(class_folder, store=choice)
+        assert len(alone.unreadable) == 1
         assert without_the_moment(plans[name]) == without_the_moment(alone)
 
 

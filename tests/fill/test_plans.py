@@ -124,6 +124,20 @@ def test_what_a_plan_proposes_fits(tmp_path, store):
         assert remedy in str(caught.value)
 
 
+def test_a_proposal_counts_the_scratch_of_resampling(tmp_path):
+    """A2: just enough for smaller pixels is not enough: making them takes memory, too."""
+    write(tmp_path / "c", {"a.jpg": images.encode(images.photo(300, 4000))})
+    whole = fc.plan_for(tmp_path, threads=1, measure=False).need_bytes
+    proposed = 0
+    for budget in range(whole // 8, whole, whole // 60):
+        plan = fc.plan_for(tmp_path, budget=budget, threads=1, measure=False)
+        if not plan.fits and "T." in plan.remedies[0]:
+            better = fc.plan_for(tmp_path, store=suggested(plan)[0], budget=budget, threads=1)
+            assert better.fits
+            proposed += 1
+    assert proposed > 5
+
+
 def test_what_cannot_be_helped_is_said_in_general(class_folder):
     """A2: a budget of nothing leaves only general advice."""
     plan = fc.plan_for(class_folder, budget=0)

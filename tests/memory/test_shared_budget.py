@@ -5,6 +5,7 @@ import gc
 import os
 import pickle
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -23,8 +24,10 @@ class System:
 
     def __init__(self, left):
         self.left = left
+        self.seconds = 0.0  # that it takes to read
 
     def __call__(self):
+        time.sleep(self.seconds)
         return SystemLimits((Limit("available memory", self.left),), ("/x/memory.max",))
 
 
@@ -152,17 +155,19 @@ def test_anything_that_is_no_shared_budget_is_checked_against_its_reading(system
 
 def test_threads_never_have_more_than_there_is(system):
     budget = Budget(1000)
+    system.seconds = 0.001  # long enough for another thread to come in between
     start = threading.Barrier(8)
     over, held = [], []
 
     def work():
         start.wait()
-        for _ in range(200):
+        for _ in range(20):
             try:
                 mine = budget.reserve(300, "mine")
             except BudgetError:
                 continue
             held.append(mine)
+            time.sleep(0.001)
             if budget.used > 1000:
                 over.append(budget.used)
             mine.release()

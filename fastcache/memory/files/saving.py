@@ -51,8 +51,11 @@ def _rows(column: DenseColumn, first: int, stop: int, stride: int) -> Iterator[N
         yield staged
 
 
-def _part(plan: FilePlan, name: str, column: Column, first: int, stop: int) -> Any:
-    """Return the bytes of some rows of a column; of elements where it is an array kept once."""
+def part_of(plan: FilePlan, name: str, column: Column, first: int, stop: int) -> Any:
+    """Return some rows of a column as :class:`ArenaWriter` takes them.
+
+    Rows of the column, not of the plan; elements, where it is an array that is kept once.
+    """
     if isinstance(column, RaggedColumn):
         return runs_of(column, first, stop)
     if isinstance(column, DenseColumn):
@@ -65,7 +68,7 @@ def _tables(plan: FilePlan, columns: Mapping[str, Column]) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for name, column in columns.items():
         if isinstance(column.field, Scalar | Text):
-            parts[name] = _part(plan, name, column, 0, len(column))
+            parts[name] = part_of(plan, name, column, 0, len(column))
         if isinstance(column, RaggedColumn):
             parts[naming.OFFSETS + name] = plan.offsets(name, column.shapes.astype(np.int64))
             parts[naming.SHAPES + name] = column.shapes
@@ -103,7 +106,7 @@ def save_columns(
             for f, k in queue:
                 names, shard = plan.families[f].columns, plan.families[f].shards[k]
                 stop = shard.first + shard.rows
-                parts = {n: _part(plan, n, lent[n], shard.first, stop) for n in names}
+                parts = {n: part_of(plan, n, lent[n], shard.first, stop) for n in names}
                 writer.write_shard(f, k, parts)
         except BaseException:
             for _ in queue:  # the others need not begin what is left

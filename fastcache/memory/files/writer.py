@@ -54,6 +54,8 @@ class ArenaWriter:
         False begins anew even where plan and source are the same.
     wait : float
         Seconds to wait for another writer of the folder.
+    lock : FolderLock, optional
+        The folder's, if the caller has taken it already; it is released at the end.
 
     Raises
     ------
@@ -76,14 +78,16 @@ class ArenaWriter:
         overwrite: bool = False,
         resume: bool = True,
         wait: float = 0.0,
+        lock: FolderLock | None = None,
     ) -> None:
         self.folder, self.plan, self.source = Path(folder).absolute(), plan, dict(source)
         self._mutex = threading.Lock()
         self._columns_file: FileEntry | None = None
         self._journal: Journal | None = None
-        make_folder(self.folder, self.plan.file_bytes)
-        self._lock: FolderLock | None = FolderLock(self.folder, wait)
+        self._lock: FolderLock | None = lock
         try:
+            make_folder(self.folder, self.plan.file_bytes)
+            self._lock = lock or FolderLock(self.folder, wait)
             self._begin(overwrite, resume)
         except BaseException:
             self.close()

@@ -1,0 +1,21 @@
+"""From a source to an arena, wherever that is to be."""
+
+from fastcache.fill.build import fill_arena
+from fastcache.fill.cached import cached_arena
+from fastcache.fill.options import FillOptions
+from fastcache.fill.temporary import temporary_arena
+from fastcache.memory.arena import Arena
+from fastcache.sources.base import Source
+
+
+def make_arena(source: Source, options: FillOptions) -> Arena:
+    """Return a committed arena with everything that `source` holds.
+
+    With ``cache_dir`` it is opened there, or built there first. Else it lies in memory, unless
+    ``home="disk"`` was asked for.
+    """
+    if options.cache_dir is not None:
+        return cached_arena(source, options)
+    if options.home == "disk":
+        return temporary_arena(source, options)
+    return fill_arena(source, options)

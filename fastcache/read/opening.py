@@ -1,0 +1,68 @@
+"""Opening arenas that were saved."""
+
+import os
+from contextlib import suppress
+from typing import Any, Literal
+
+from fastcache.memory.arena import Arena
+from fastcache.read.dataset import ArenaDataset
+from fastcache.read.pipeline import Transform
+from fastcache.read.view import ArenaView, check_choice
+
+
+def open(  # noqa: A001 - users write fastcache.open
+    path: str | os.PathLike[str],
+    *,
+    home: Literal["auto", "ram", "disk"] = "auto",
+    transform: Transform = None,
+    transform_input: Literal["pil", "tensor"] = "pil",
+    target_transform: Transform = None,
+    output: Literal["tuple", "dict"] = "tuple",
+    threads: int | None = None,
+) -> ArenaDataset:
+    """Open a saved arena as a dataset; no pixel is read before it is asked for.
+
+    Parameters
+    ----------
+    path : path
+        A folder ``NAME.arena`` that :meth:`ArenaDataset.save` or ``cache_dir=`` made.
+    home : {"auto", "ram", "disk"}
+        "disk", as "auto": the files are the memory, and all processes that open them share the
+        system's cache. "ram": they are read into memory, and are not needed afterwards.
+    transform, transform_input, target_transform, output, threads
+        As for :class:`ArenaDataset`.
+
+    Raises
+    ------
+    ArenaFormatError, ArenaDamagedError
+        If it is no arena, or its files are not as they were written (:func:`fastcache.verify`
+        looks at every byte).
+    BudgetError
+        If memory has no room for it.
+    ArgumentError
+        A value that cannot be used.
+
+    Examples
+    --------
+    >>> import fastcache as fc
+    >>> fc.ArenaDataset("photos/train").save("train.arena")
+    >>> ds = fc.open("train.arena")
+    """
+    check_choice("home", home, ("auto", "ram", "disk"))
+    place = os.fspath(path)
+    arena = Arena.load(place, "ram", threads) if home == "ram" else Arena.open(place)
+    dataset = ArenaDataset.__new__(ArenaDataset)
+    options: dict[str, Any] = {
+        "transform": transform,
+        "transform_input": transform_input,
+        "target_transform": target_transform,
+        "output": output,
+        "threads": threads,
+    }
+    try:
+        ArenaView.__init__(dataset, arena, **options)
+    except BaseException:
+        with suppress(BufferError):  # a frame of this traceback looks at the memory:
+            arena.close()  # it goes when the traceback does
+        raise
+    return dataset
