@@ -80,3 +80,11 @@ def remove_names(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         with system_calls("removing", folder / name):
             (folder / name).unlink(missing_ok=True)
+
+
+def remove_others(folder: Path, kept: set[str]) -> None:
+    """Remove what we have put into a folder, but for some files, and make that durable."""
+    names = [name for name in names_in(folder) if naming.is_ours(name)]
+    remove_names(folder, [name for name in names if name not in kept])
+    with system_calls("flushing", folder):
+        sync_folder(folder)

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from fastcache.errors import ArenaFormatError
+from fastcache.errors import ArenaFormatError, ArgumentError
 from fastcache.memory.files import naming
 from fastcache.memory.files.disk import read_whole, system_calls
 from fastcache.memory.files.naming import MANIFEST, PAGE
@@ -216,7 +216,27 @@ def _no_arena(folder: Path) -> ArenaFormatError:
     return ArenaFormatError(f"{folder} is no arena: there is no {MANIFEST} in it")
 
 
-def identify(plan: FilePlan, entries: list[FileEntry], about: Mapping[str, Any]) -> str:
-    """Return the id of a new arena: it follows from what is written, and from nothing else."""
+def new_manifest(
+    plan: FilePlan,
+    generation: int,
+    shards: tuple[tuple[FileEntry, ...], ...],
+    columns_file: FileEntry,
+    catalog: dict[str, Any],
+    source: dict[str, Any],
+) -> Manifest:
+    """Return the manifest of a new arena, whose id follows from what is written and nothing else.
+
+    Raises
+    ------
+    ArgumentError
+        If catalogue or source are more than JSON can say.
+    """
+    entries = [*(entry for row in shards for entry in row), columns_file]
     files = [[entry.bytes, entry.header, entry.sums] for entry in entries]
-    return id_of(seal({"plan": plan_to_json(plan), "files": files, **about}))
+    about = {"plan": plan_to_json(plan), "files": files, "catalog": catalog, "source": source}
+    try:
+        name = id_of(seal(about))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"the catalogue must be plain JSON: {error}") from error
+    version_now = package_version()
+    return Manifest(name, generation, version_now, plan, shards, columns_file, catalog, source)

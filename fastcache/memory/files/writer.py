@@ -7,15 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fastcache.errors import ArgumentError, ClosedError
+from fastcache.errors import ArgumentError, ClosedError, FastcacheError
 from fastcache.memory.files import naming
-from fastcache.memory.files.disk import publish, sync_folder
+from fastcache.memory.files.disk import publish
 from fastcache.memory.files.folder import (
     arena_there,
     check_room,
     make_folder,
     names_in,
     remove_names,
+    remove_others,
 )
 from fastcache.memory.files.journal import Done, Journal
 from fastcache.memory.files.lock import FolderLock
@@ -23,9 +24,7 @@ from fastcache.memory.files.manifest import (
     FORMAT,
     VERSION,
     FileEntry,
-    Manifest,
-    identify,
-    package_version,
+    new_manifest,
 )
 from fastcache.memory.files.naming import MANIFEST
 from fastcache.memory.files.pieces import file_pieces
@@ -102,8 +101,8 @@ class ArenaWriter:
             "generation": self._generation,
             "replaces": old and old.id,
         }
-        if not resume:
-            remove_names(self.folder, [naming.JOURNAL])
+        halves = [n for n in names_in(self.folder) if n.startswith(naming.TEMPORARY)]
+        remove_names(self.folder, halves if resume else [*halves, naming.JOURNAL])
         try:
             self._journal = Journal(self.folder, self.plan, head)
         except (TypeError, ValueError) as error:
@@ -111,8 +110,7 @@ class ArenaWriter:
         used = [done.entry for done in self._journal.done.values()]
         kept = {entry.file for entry in used} | {naming.JOURNAL, naming.LOCK, MANIFEST}
         kept |= set() if old is None else {entry.file for entry, _ in old.files}
-        names = [name for name in names_in(self.folder) if naming.is_ours(name)]
-        remove_names(self.folder, [name for name in names if name not in kept])
+        remove_others(self.folder, kept)
         check_room(self.folder, self.plan.file_bytes - sum(entry.bytes for entry in used))
 
     # -- writing ----------------------------------------------------------------------------
@@ -200,7 +198,7 @@ class ArenaWriter:
         Raises
         ------
         ArgumentError
-            If shards or tables are missing.
+            If shards or tables are missing, or the catalogue is more than JSON can say.
         """
         journal = self._open()
         shards = [
@@ -214,32 +212,14 @@ class ArenaWriter:
                 f"{self.folder} have not been written"
             )
         entries = tuple(tuple(done.entry for done in row if done) for row in shards)
-        every = [*(entry for row in entries for entry in row), self._columns_file]
-        try:
-            manifest = Manifest(
-                identify(self.plan, every, {"catalog": catalog, "source": self.source}),
-                self._generation,
-                package_version(),
-                self.plan,
-                entries,
-                self._columns_file,
-                dict(catalog),
-                self.source,
-            )
-            text = manifest.to_bytes()
-        except (TypeError, ValueError) as error:
-            raise ArgumentError(f"the catalogue must be plain JSON: {error}") from error
+        owners = (dict(catalog), self.source)
+        made = new_manifest(self.plan, self._generation, entries, self._columns_file, *owners)
+        text = made.to_bytes()
         publish(self.folder / MANIFEST, len(text), [memoryview(text)])
-        self._clean({entry.file for entry in every})
+        with suppress(FastcacheError):  # it is whole; the next writer removes what is left
+            names = {entry.file for entry, _ in made.files}
+            remove_others(self.folder, names | {MANIFEST, naming.LOCK})
         self.close()
-
-    def _clean(self, kept: set[str]) -> None:
-        """Remove what the arena that was replaced had, and the journal."""
-        with suppress(OSError):  # the arena is whole; the next writer removes what is left
-            kept = kept | {MANIFEST, naming.LOCK}
-            names = [name for name in names_in(self.folder) if naming.is_ours(name)]
-            remove_names(self.folder, [name for name in names if name not in kept])
-            sync_folder(self.folder)
 
     # -- ending -----------------------------------------------------------------------------
 
