@@ -199,6 +199,10 @@ def test_only_what_is_whole_and_the_same_is_kept(tmp_path):
             [".lock", "README", "journal.jsonl", *(f"shard-0000{k}.safetensors" for k in kept)]
         )
         assert workers.write(path) == len(kept)
+    path = tmp_path / "early.arena"  # killed while the journal was begun
+    path.mkdir()
+    (path / ".tmp-journal.jsonl").write_bytes(text[:50])
+    assert workers.write(path) == 0
     path, journal = interrupted(tmp_path / "source.arena")
     assert resumed(path, {"of": 2}) == []
     path, journal = interrupted(tmp_path / "fresh.arena")
