@@ -6,6 +6,7 @@ A script prints how often it did what, and ends with status 1 if anything was no
 import argparse
 import gc
 import json
+import logging
 import os
 import random
 import shutil
@@ -34,6 +35,8 @@ from fastcache.sources import Files
 
 # How a call may fail: with an error of ours, of the system's memory, or of the system.
 TYPED = (FastcacheError, MemoryError, OSError)
+logging.getLogger("fastcache").setLevel(logging.ERROR)  # arenas are built again a thousand times
+
 SHARD = 65536  # bytes of data in a file of small arenas
 WINDOWS = 2000  # rows of the columns of windows
 KILLED = -9  # status of a process that SIGKILL has ended
