@@ -42,7 +42,7 @@ class Victim:
 
     def __init__(self, folder: Path, tally: Tally) -> None:
         self.tally, self.folder = tally, folder
-        self.source = faulting.write_photos(folder / "photos", PHOTOS)
+        self.source = faulting.write_photos(folder / "photos", PHOTOS, broken=7)
         self.run(folder / "old")
         self.old = self.content(folder / "old")
         photo = folder / "photos" / "007.jpg"
