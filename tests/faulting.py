@@ -6,6 +6,7 @@ A script prints how often it did what, and ends with status 1 if anything was no
 import argparse
 import gc
 import json
+import logging
 import os
 import random
 import shutil
@@ -34,6 +35,8 @@ from fastcache.sources import Files
 
 # How a call may fail: with an error of ours, of the system's memory, or of the system.
 TYPED = (FastcacheError, MemoryError, OSError)
+logging.getLogger("fastcache").setLevel(logging.ERROR)  # arenas are built again a thousand times
+
 SHARD = 65536  # bytes of data in a file of small arenas
 WINDOWS = 2000  # rows of the columns of windows
 KILLED = -9  # status of a process that SIGKILL has ended
@@ -128,22 +131,26 @@ def save_small(path: Path, count: int = 60, shard_bytes: int = 4 * SHARD) -> Non
         arena.save(path, shard_bytes=shard_bytes, threads=1)
 
 
-def write_photos(folder: Path, count: int = 60, seed: int = 0) -> Files:
-    """Write small JPEGs of many sizes, and return them as a source."""
+def write_photos(folder: Path, count: int = 60, seed: int = 0, broken: int = 0) -> Files:
+    """Write small JPEGs of many sizes, and return them as a source.
+
+    With ``broken``, one of so many ends in its middle, which shows when it is decoded.
+    """
     folder.mkdir()
     rng = random.Random(seed)
     paths = []
     for k in range(count):
         size = rng.randrange(30, 90), rng.randrange(30, 90)
         path = folder / f"{k:03d}.jpg"
-        path.write_bytes(images.encode(images.photo(*size, seed=k), quality=85))
+        data = images.encode(images.photo(*size, seed=k), quality=85)
+        path.write_bytes(data[: len(data) // 2] if broken and k % broken == 1 else data)
         paths.append(str(path))
     return Files(paths, list(range(count)))
 
 
 def pack_cached(source: Files, cache_dir: Path, threads: int = 2, shard_bytes: int = SHARD) -> None:
     """Build an arena in a ``cache_dir`` as a dataset does, cut into small shards."""
-    options = FillOptions(cache_dir=cache_dir, threads=threads)
+    options = FillOptions(cache_dir=cache_dir, threads=threads, on_error="skip")
     whole = cached.pack_arena
     cached.pack_arena = partial(pack_arena, shard_bytes=shard_bytes)
     try:

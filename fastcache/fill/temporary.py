@@ -12,6 +12,7 @@ from fastcache.memory.arena import Arena
 from fastcache.sources.base import Source
 
 _PREFIX = "fastcache-"
+_CREATE = os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0)
 _OWNER = "owner"  # locked by the process that the folder belongs to, for as long as it lives
 
 
@@ -24,7 +25,11 @@ def temporary_arena(source: Source, options: FillOptions) -> Arena:
     base = Path(tempfile.gettempdir())
     _sweep(base)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-    owner = os.open(folder / _OWNER, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        owner = os.open(folder / _OWNER, _CREATE, 0o600)
+    except BaseException:
+        folder.rmdir()
+        raise
     process = os.getpid()
 
     def remove() -> None:

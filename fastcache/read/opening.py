@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from fastcache.memory.arena import Arena
+from fastcache.read.checking import check_catalog
 from fastcache.read.dataset import ArenaDataset
 from fastcache.read.pipeline import Transform
 from fastcache.read.view import ArenaView, check_choice
@@ -60,6 +61,7 @@ def open(  # noqa: A001 - users write fastcache.open
         "threads": threads,
     }
     try:
+        check_catalog(arena, place)
         ArenaView.__init__(dataset, arena, **options)
     except BaseException:
         with suppress(BufferError):  # a frame of this traceback looks at the memory:

@@ -10,6 +10,7 @@ import ctypes
 import errno
 import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -25,12 +26,14 @@ from fastcache.errors import ArenaFormatError
 from fastcache.fill.build import fill_arena
 from fastcache.fill.options import FillOptions
 from fastcache.fill.pack import pack_arena
+from fastcache.fill.temporary import temporary_arena
 from fastcache.memory.arena import Arena
 from fastcache.memory.files import verify
 from fastcache.memory.files.manifest import read_manifest
 
 SHORT = 1
 PHOTOS = 10
+MORE = 100  # calls that threads may need besides those counted
 
 
 Check: TypeAlias = Callable[[], bool]
@@ -74,6 +77,9 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.target = folder, folder / "target.arena"
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        tempfile.tempdir = str(self.temporary)
         self.source = faulting.write_photos(folder / "photos", PHOTOS)
         self.arena, self.rows = faulting.small_arena(20)
         self.ready, self.old = folder / "ready.arena", folder / "old.arena"
@@ -95,6 +101,8 @@ class Bench:
     def prepare(self, work: str, fault: Fault) -> None:
         """Put everything where the work begins."""
         shutil.rmtree(self.target, ignore_errors=True)
+        for left in self.temporary.iterdir():
+            shutil.rmtree(left)
         if work == "replace":
             shutil.copytree(self.old, self.target)
         # Damaged files may be passed over, but a shortage must not be taken for damage.
@@ -132,6 +140,11 @@ class Bench:
         arena = fill_arena(self.source, FillOptions(threads=2, on_error=self.on_error))
         return lambda: self._pixels(arena) == self.pixels
 
+    def disk(self) -> Check:
+        options = FillOptions(threads=2, on_error=self.on_error, home="disk")
+        arena = temporary_arena(self.source, options)
+        return lambda: self._pixels(arena) == self.pixels
+
     def refused_or_whole(self, work: str) -> bool:
         """Whether what lies at the target after an error is no arena, or a right one."""
         try:
@@ -146,7 +159,7 @@ class Bench:
         return [(self.target / name).read_bytes() for name in sorted(named)] in right
 
 
-WORKS = ("save", "replace", "pack", "open", "verify", "load", "fill")
+WORKS = ("save", "replace", "pack", "open", "verify", "load", "fill", "disk")
 
 
 class Trials:
@@ -185,6 +198,9 @@ class Trials:
                 number = max(first, totals[name] + 1)
                 while self.trial(name, number):
                     number += 1
+                    if number > totals[name] + MORE:
+                        self.tell("wrong", "there are more calls each time")
+                        break
 
     def once(self, fault: Fault, number: int) -> tuple[int, BaseException | None]:
         """Do the work with a fault; return the calls made (minus that if one failed), and why."""
@@ -225,6 +241,8 @@ class Trials:
         after = held(bench.folder)
         if after != before:
             self.tell("wrong", f"left: {after - before}; gone: {before - after}")
+        if [*bench.temporary.iterdir()]:
+            self.tell("wrong", f"left: {[*bench.temporary.iterdir()]}")
         if self.work not in ("save", "replace", "pack"):
             if failed and not getattr(bench, self.work)()():
                 self.tell("wrong", "another result when done again")

@@ -1,6 +1,8 @@
 """Packing: an arena of files, filled shard by shard, is the arena that memory would have held."""
 
+import errno
 import os
+import tempfile
 from pathlib import Path
 
 import images
@@ -14,6 +16,7 @@ from fastcache.errors import BudgetError, DecodeError
 from fastcache.fill import packing
 from fastcache.fill.options import FillOptions
 from fastcache.fill.pack import pack_arena
+from fastcache.fill.temporary import temporary_arena
 from fastcache.memory.arena import Arena, RaggedColumn
 from fastcache.memory.files import verify
 from fastcache.sources import Arrays, Files, Pairs, Series, as_source
@@ -195,3 +198,20 @@ def test_memory_is_that_of_two_shards(tmp_path):
     with pytest.raises(BudgetError, match="needed"):
         packed(source, tmp_path / "y.arena", shard_bytes=16 << 20, budget=budget)
     assert not (tmp_path / "y.arena").exists()
+
+
+def test_temporary_folders_go_when_they_cannot_be_used(tmp_path, monkeypatch):
+    """B7, A10: even one that nothing could be put into."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    begin = os.open
+
+    def refuse(path, *given, **options):
+        if str(path).endswith("owner"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return begin(path, *given, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    source = Arrays(np.zeros((3, 4), np.uint8), [0, 1, 2])
+    with pytest.raises(OSError, match="Too many open files"):
+        temporary_arena(source, FillOptions(home="disk"))
+    assert os.listdir(tmp_path) == []
