@@ -80,3 +80,12 @@ def remove_names(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         with system_calls("removing", folder / name):
             (folder / name).unlink(missing_ok=True)
+
+
+def sweep(folder: Path, manifest: Manifest) -> None:
+    """Remove all files of ours but those of a manifest: what was interrupted, or replaced."""
+    kept = {MANIFEST, naming.LOCK, *(entry.file for entry, _ in manifest.files)}
+    names = [name for name in names_in(folder) if naming.is_ours(name)]
+    remove_names(folder, [name for name in names if name not in kept])
+    with system_calls("writing", folder):
+        sync_folder(folder)
