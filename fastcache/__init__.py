@@ -15,6 +15,7 @@ from fastcache import errors, schema, sources, transforms
 
 if TYPE_CHECKING:
     from fastcache.fill.codec_table import Codec, CodecTable, codecs
+    from fastcache.fill.editor import ArenaEditor
     from fastcache.fill.limits import Limits
     from fastcache.fill.plan import Plan
     from fastcache.fill.planning import plan_for
@@ -38,6 +39,7 @@ __version__ = version("fastcache")
 
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
+    "ArenaEditor": "fastcache.fill.editor",
     "Budget": "fastcache.memory.budget",
     "Codec": "fastcache.fill.codec_table",
     "CodecTable": "fastcache.fill.codec_table",
@@ -60,6 +62,7 @@ _LAZY = {
 
 __all__ = [
     "ArenaDataset",
+    "ArenaEditor",
     "Budget",
     "Codec",
     "CodecTable",
