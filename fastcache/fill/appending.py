@@ -1,5 +1,6 @@
 """More samples for an arena that is there: decoded as its own were, and fitted to its columns."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from fastcache.sources.leaves import described
 from fastcache.transforms import store_from_json
 
 _LABEL = "label"
+_log = logging.getLogger("fastcache")
 
 
 def check_can_grow(catalog: Mapping[str, Any]) -> None:
@@ -97,7 +99,8 @@ def stage(source: Source, catalog: Mapping[str, Any], options: FillOptions, fold
     accept = _accept(columns)
     try:
         return fill_arena(source, options, accept)
-    except BudgetError:
+    except BudgetError as error:
+        _log.info("samples to append are decoded into files beside %s: %s", folder, error)
         return temporary_arena(source, replace(options, home="disk"), folder.parent, accept)
 
 
@@ -155,30 +158,57 @@ def class_numbers(catalog: Mapping[str, Any], source: Source) -> "npt.NDArray[np
             f"{', '.join(map(repr, ours[:10]))}{' …' if len(ours) > 10 else ''}: make a new arena "
             "of all samples"
         )
+    label = catalog["columns"].get(_LABEL)
+    if label is None or not isinstance(field_from_json(label), Scalar):
+        raise ArgumentError(
+            f"the source has other classes than the arena, whose samples have no column {_LABEL!r} "
+            "of numbers in which they could be matched: make a new arena of all samples"
+        )
     return np.array([ours.index(name) for name in theirs], np.int64)
 
 
 def columns_to_append(
     catalog: Mapping[str, Any], staged: Arena, classes: "npt.NDArray[np.int64] | None"
 ) -> dict[str, DenseColumn | RaggedColumn]:
-    """Return what each column of the arena gets; those that the samples lack are left out."""
+    """Return what each column of the arena gets; those that the samples lack are left out.
+
+    Raises
+    ------
+    ArgumentError
+        If there are numbers of classes that the arena does not have.
+    """
     found: dict[str, DenseColumn | RaggedColumn] = {}
     for name in catalog["columns"]:
         if name in staged.layout.columns:
             column = staged.column(name)
             assert isinstance(column, DenseColumn | RaggedColumn)
-            if name == _LABEL and classes is not None and isinstance(column, DenseColumn):
-                column = dense_column(Scalar("int64"), classes[column.rows])
+            if name == _LABEL and isinstance(column, DenseColumn):
+                column = _labels(catalog, column, classes)
             found[name] = column
+    none = text_column(PATH, [""] * len(staged))
     for name, path in catalog["paths"].items():
         theirs = staged.catalog["paths"].get(name)
         paths = None if theirs is None else staged.column(theirs)
-        found[path] = paths if isinstance(paths, RaggedColumn) else _no_paths(len(staged))
+        found[path] = paths if isinstance(paths, RaggedColumn) else none
     return found
 
 
-def _no_paths(count: int) -> RaggedColumn:
-    return text_column([""] * count)
+def _labels(
+    catalog: Mapping[str, Any], column: DenseColumn, classes: "npt.NDArray[np.int64] | None"
+) -> DenseColumn:
+    """Return labels as the arena numbers its classes, if it has any."""
+    names = catalog["attributes"].get("classes")
+    if names is None or not isinstance(column.field, Scalar):
+        return column
+    if classes is not None:
+        return dense_column(column.field, classes[column.rows].astype(column.field.dtype))
+    bad = column.rows[(column.rows < 0) | (column.rows >= len(names))]
+    if bad.size:
+        raise ArgumentError(
+            f"label {bad[0]} of the samples that are to be appended is no class: the arena has "
+            f"{len(names)}, 0 to {len(names) - 1}"
+        )
+    return column
 
 
 def shown_rows(arena: Arena) -> npt.NDArray[np.int64]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fastcache.errors import ArgumentTypeError, SchemaError
 from fastcache.memory.columns import DenseColumn, RaggedColumn
+from fastcache.memory.layout import row_elements
 from fastcache.schema import Array, Field, Image, Mask, Ragged, Scalar, Text
 from fastcache.sources.leaves import text_bytes
 from fastcache.sources.tensors import is_array, is_tensor, to_numpy
@@ -47,10 +48,10 @@ def column_of(name: str, values: Any, like: Field | None) -> tuple[Field, _Rows]
         field = _dense_field(plain, like)
         return field, dense_column(field, plain)
     if plain and isinstance(plain[0], str):
-        return Text(), _texts(plain, what)
+        return Text(), text_column(name, plain)
     arrays = [to_numpy(row, f"row {k} of {what}") for k, row in enumerate(plain)]
     field = _ragged_field(arrays, like, what)
-    return field, _ragged_column(field, arrays)
+    return field, _ragged_column(name, field, arrays)
 
 
 def rows_for(name: str, values: Any, field: Field, count: int) -> _Rows:
@@ -71,7 +72,7 @@ def rows_for(name: str, values: Any, field: Field, count: int) -> _Rows:
     if len(plain) != count:
         raise SchemaError(f"{what}: {len(plain)} values for {count} rows; give one for each")
     if isinstance(field, Text):
-        return _texts(list(plain), what)
+        return text_column(name, list(plain))
     if ragged:
         rows = [to_numpy(row, f"value {k} of {what}") for k, row in enumerate(plain)]
         for k, row in enumerate(rows):
@@ -81,7 +82,7 @@ def rows_for(name: str, values: Any, field: Field, count: int) -> _Rows:
                     f"value {k} of {what} has shape {row.shape}: rows have {field.ndim} axes"
                     + (f", the last of them {field.channels}" if isinstance(field, Image) else "")
                 )
-        return _ragged_column(field, [_as_type(row, field, what) for row in rows])
+        return _ragged_column(name, field, [_as_type(row, field, what) for row in rows])
     array = plain if isinstance(plain, np.ndarray) else _stacked(plain, what)
     if array.shape[1:] != field.row_shape:
         raise SchemaError(f"{what}: values have shape {array.shape[1:]}, rows {field.row_shape}")
@@ -120,7 +121,7 @@ def _plain(values: Any, what: str) -> "npt.NDArray[Any] | list[Any]":
 
 
 def _has_axes(row: Any) -> bool:
-    return not isinstance(row, np.generic) and is_array(row)
+    return is_array(row) and getattr(row, "ndim", 1) != 0  # others are numbers
 
 
 def _stacked(rows: list[Any], what: str) -> npt.NDArray[Any]:
@@ -184,23 +185,20 @@ def dense_column(field: Field, rows: npt.NDArray[Any]) -> DenseColumn:
     return DenseColumn(field, 0, size, held, span)
 
 
-def _ragged_column(field: Field, rows: Sequence[npt.NDArray[Any]]) -> RaggedColumn:
+def _ragged_column(name: str, field: Field, rows: Sequence[npt.NDArray[Any]]) -> RaggedColumn:
     dtype = np.dtype(field.dtype)
     shapes = np.array([row.shape for row in rows], np.int64).reshape(len(rows), field.ndim)
     offsets = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(shapes.prod(axis=1), out=offsets[1:])
+    np.cumsum(row_elements(name, shapes), out=offsets[1:])
     values = np.concatenate([np.empty(0, dtype), *(row.reshape(-1) for row in rows)])
     return RaggedColumn(field, 0, values, offsets, shapes.astype(np.int32))
 
 
-def _texts(rows: Sequence[Any], what: str) -> RaggedColumn:
+def text_column(name: str, rows: Sequence[Any]) -> RaggedColumn:
+    """Return strings as a column."""
+    what = f"column {name!r}"
     for k, row in enumerate(rows):
         if not isinstance(row, str):
             raise SchemaError(f"row {k} of {what} is {type(row).__name__}, not a string")
     encoded = [text_bytes(row, f"row {k} of {what}") for k, row in enumerate(rows)]
-    return _ragged_column(Text(), [np.frombuffer(text, np.uint8) for text in encoded])
-
-
-def text_column(rows: Sequence[str]) -> RaggedColumn:
-    """Return strings as a column."""
-    return _texts(rows, "the texts")
+    return _ragged_column(name, Text(), [np.frombuffer(text, np.uint8) for text in encoded])

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcache.memory.columns import DenseColumn, RaggedColumn
-from fastcache.memory.files.disk import zeros
+from fastcache.memory.files.disk import as_bytes, zeros
 from fastcache.memory.files.saving import runs_of, spaced
 from fastcache.schema import Field
+
+_SMALL, _TOGETHER = 64 << 10, 1 << 20  # bytes
 
 RowsColumn: TypeAlias = DenseColumn | RaggedColumn
 
@@ -99,13 +101,34 @@ class MixedColumn:
         """
         if self._places is None:
             yield from _bytes(self._columns[0], first, stop, stride)
-            return
+        else:
+            yield from _joined(self._scattered(first, stop, stride))
+
+    def _scattered(self, first: int, stop: int, stride: int | None) -> Iterator[Any]:
+        assert self._places is not None
         which, rows = self._places[0][first:stop], self._places[1][first:stop]
         breaks = np.flatnonzero((which[1:] != which[:-1]) | (rows[1:] != rows[:-1] + 1)) + 1
         for begin, end in pairwise([0, *breaks.tolist(), len(rows)]):
             if begin < end:
                 at = int(rows[begin])
                 yield from _bytes(self._columns[which[begin]], at, at + end - begin, stride)
+
+
+def _joined(pieces: Iterator[Any]) -> Iterator[Any]:
+    """Yield small pieces together: each is a system call of its own."""
+    gathered = bytearray()
+    for piece in pieces:
+        data = as_bytes(piece)
+        if len(data) >= _SMALL:
+            yield bytes(gathered)
+            gathered.clear()
+            yield data
+            continue
+        gathered += data
+        if len(gathered) >= _TOGETHER:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered)
 
 
 def _bytes(column: RowsColumn, first: int, stop: int, stride: int | None) -> Iterator[Any]:
