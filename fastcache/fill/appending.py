@@ -20,7 +20,7 @@ from fastcache.fill.temporary import temporary_arena
 from fastcache.memory.arena import Arena
 from fastcache.memory.columns import DenseColumn, RaggedColumn
 from fastcache.schema import Array, Derived, Field, Image, Once, Ragged, Scalar, field_from_json
-from fastcache.sources.base import Source
+from fastcache.sources.base import ImageFiles, Items, Source
 from fastcache.sources.leaves import described
 from fastcache.transforms import store_from_json
 
@@ -90,7 +90,12 @@ def stage(source: Source, catalog: Mapping[str, Any], options: FillOptions, fold
         As :func:`fastcache.fill.build.fill_arena`.
     """
     columns = {name: field_from_json(said) for name, said in catalog["columns"].items()}
-    unknown = [name for name in source.layout().feeds if name not in columns]
+    feeds = source.layout().feeds
+    if not any(
+        isinstance(f, ImageFiles) or (isinstance(f, Items) and f.pil) for f in feeds.values()
+    ):
+        options = replace(options, store=())  # which arrays have behind them
+    unknown = [name for name in feeds if name not in columns]
     if unknown:
         raise SchemaError(
             f"the samples have columns that the arena lacks: {', '.join(map(repr, unknown))}; it "
@@ -100,7 +105,7 @@ def stage(source: Source, catalog: Mapping[str, Any], options: FillOptions, fold
     try:
         return fill_arena(source, options, accept)
     except BudgetError as error:
-        _log.info("samples to append are decoded into files beside %s: %s", folder, error)
+        _log.info("samples to append are decoded into files beside %s: %s", folder, str(error))
         return temporary_arena(source, replace(options, home="disk"), folder.parent, accept)
 
 

@@ -83,6 +83,8 @@ def rows_for(name: str, values: Any, field: Field, count: int) -> _Rows:
                     + (f", the last of them {field.channels}" if isinstance(field, Image) else "")
                 )
         return _ragged_column(name, field, [_as_type(row, field, what) for row in rows])
+    if not count:
+        return dense_column(field, np.empty((0, *(field.row_shape or ())), field.dtype))
     array = plain if isinstance(plain, np.ndarray) else _stacked(plain, what)
     if array.shape[1:] != field.row_shape:
         raise SchemaError(f"{what}: values have shape {array.shape[1:]}, rows {field.row_shape}")
@@ -168,10 +170,12 @@ def _as_type(values: npt.NDArray[Any], field: Field, what: str) -> npt.NDArray[A
     dtype = np.dtype(field.dtype)
     if values.dtype == dtype:
         return values
-    with np.errstate(all="ignore"):
-        made = values.astype(dtype)
+    made = None
+    if dtype.kind == "c" or values.dtype.kind != "c":
+        with np.errstate(all="ignore"):
+            made = values.astype(dtype)
     rounded = np.can_cast(values.dtype, dtype, "same_kind") and dtype.kind in "fc"
-    if not rounded and not np.array_equal(made, values):
+    if made is None or not (rounded or np.array_equal(made, values)):
         raise SchemaError(f"{what} holds {dtype}: values of {values.dtype} do not fit without loss")
     return made
 
