@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from fastcache.errors import ArenaFileError, ArenaLockedError
@@ -64,6 +65,7 @@ class FolderLock:
             return
         try:
             if os.getpid() == self._owner:  # a child by fork has the same lock, and may outlive us
-                fcntl.flock(fd, fcntl.LOCK_UN)
+                with suppress(OSError):  # closing lets go of it as well
+                    fcntl.flock(fd, fcntl.LOCK_UN)
         finally:
             os.close(fd)

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastcache.errors import ArgumentError, ClosedError
 from fastcache.memory.files import naming
+from fastcache.memory.files.composing import compose
 from fastcache.memory.files.disk import publish, sync_folder
 from fastcache.memory.files.folder import (
     arena_there,
@@ -19,14 +20,7 @@ from fastcache.memory.files.folder import (
 )
 from fastcache.memory.files.journal import Done, Journal
 from fastcache.memory.files.lock import FolderLock
-from fastcache.memory.files.manifest import (
-    FORMAT,
-    VERSION,
-    FileEntry,
-    Manifest,
-    identify,
-    package_version,
-)
+from fastcache.memory.files.manifest import FORMAT, VERSION, FileEntry
 from fastcache.memory.files.naming import MANIFEST
 from fastcache.memory.files.pieces import file_pieces
 from fastcache.memory.files.plan import FilePlan, Shard
@@ -55,7 +49,7 @@ class ArenaWriter:
     wait : float
         Seconds to wait for another writer of the folder.
     lock : FolderLock, optional
-        The folder's, if the caller has taken it already; it is released at the end.
+        The folder's, if it is taken already; it is released at the end.
 
     Raises
     ------
@@ -219,30 +213,18 @@ class ArenaWriter:
             )
         entries = tuple(tuple(done.entry for done in row if done) for row in shards)
         every = [*(entry for row in entries for entry in row), self._columns_file]
-        try:
-            manifest = Manifest(
-                identify(self.plan, every, {"catalog": catalog, "source": self.source}),
-                self._generation,
-                package_version(),
-                self.plan,
-                entries,
-                self._columns_file,
-                dict(catalog),
-                self.source,
-            )
-            text = manifest.to_bytes()
-        except (TypeError, ValueError) as error:
-            raise ArgumentError(f"the catalogue must be plain JSON: {error}") from error
+        parts = (self.plan, self._generation, entries, self._columns_file)
+        text = compose(*parts, catalog, self.source)
         publish(self.folder / MANIFEST, len(text), [memoryview(text)])
         self._clean({entry.file for entry in every})
         self.close()
 
     def _clean(self, kept: set[str]) -> None:
         """Remove what the arena that was replaced had, and the journal."""
+        kept = kept | {MANIFEST, naming.LOCK}
         with suppress(OSError):  # the arena is whole; the next writer removes what is left
-            kept = kept | {MANIFEST, naming.LOCK}
-            names = [name for name in names_in(self.folder) if naming.is_ours(name)]
-            remove_names(self.folder, [name for name in names if name not in kept])
+            names = [n for n in names_in(self.folder) if naming.is_ours(n) and n not in kept]
+            remove_names(self.folder, names)
             sync_folder(self.folder)
 
     # -- ending -----------------------------------------------------------------------------
