@@ -243,6 +243,12 @@ BAD = {
     "None": (TypeError, SchemaError, lambda e: e.put("x", [None] * 40)),
     "lists that differ": (TypeError, SchemaError, lambda e: e.put("x", [[1], [1, 2]] * 20)),
     "too large a number": (TypeError, SchemaError, lambda e: e.put("x", [1 << 70] * 40)),
+    "too many axes": (TypeError, SchemaError, lambda e: e.put("x", np.zeros((40, *[1] * 32)))),
+    "too many axes of one": (
+        TypeError,
+        SchemaError,
+        lambda e: e.put("x", [np.zeros([1] * 32)] * 40),
+    ),
     "dates": (TypeError, SchemaError, lambda e: e.put("x", np.zeros(40, "datetime64[s]"))),
     "no text in a text": (TypeError, SchemaError, lambda e: e.put("x", ["\ud800"] * 40)),
     "rows of nothing": (ValueError, ArgumentError, lambda e: e.put("x", [1], rows=[0])),

@@ -16,6 +16,7 @@ from fastcache.memory.layout import ArenaLayout, plan_layout
 from fastcache.schema import Derived, Field, Once, Text
 
 _SMALLEST, _LARGEST, _SHARDS = 64 << 20, 4 << 30, 1024
+MOST_AXES = 31  # NumPy has 32 in its oldest version, and the rows take one
 DTYPE_KINDS = "biufcmMSU"
 
 
@@ -30,6 +31,10 @@ def check_saved_field(name: str, field: Field) -> None:
             f"column {name!r} holds {dtype}: files hold numbers, booleans, dates and strings of "
             "a fixed length"
         )
+    shape = field.row_shape
+    axes = field.ndim if shape is None else len(shape)
+    if axes > MOST_AXES:
+        raise SchemaError(f"column {name!r} has {axes} axes: files hold at most {MOST_AXES}")
 
 
 def shard_limit(shard_bytes: int | None, total: int) -> int:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcache._core import threads as pool
-from fastcache.errors import ArenaDamagedError, ArgumentError
+from fastcache.errors import ArenaDamagedError
 from fastcache.memory.files import naming
+from fastcache.memory.files.composing import compose
 from fastcache.memory.files.disk import publish
 from fastcache.memory.files.folder import check_room
-from fastcache.memory.files.manifest import FileEntry, Manifest, package_version
+from fastcache.memory.files.manifest import FileEntry, Manifest
 from fastcache.memory.files.naming import MANIFEST
 from fastcache.memory.files.pieces import file_pieces
 from fastcache.memory.files.plan import Shard
@@ -75,24 +76,15 @@ class Rewrite:
             columns_file = self._write(naming.columns_name(self._generation), plan.tables, parts)
         finally:
             self._columns.clear()  # a traceback may hold this object longer than the arena
-        manifest = Manifest(
-            self._old.id,
-            self._generation,
-            package_version(),
-            plan,
-            tuple(
-                tuple(self._entries[f, k] for k in range(len(family.shards)))
-                for f, family in enumerate(plan.families)
-            ),
-            columns_file,
-            dict(catalog),
-            dict(source),
+        entries = tuple(
+            tuple(self._entries[f, k] for k in range(len(family.shards)))
+            for f, family in enumerate(plan.families)
         )
-        try:
-            text = manifest.to_bytes()
-        except (TypeError, ValueError) as error:
-            raise ArgumentError(f"the catalogue must be plain JSON: {error}") from error
-        publish(self._folder / MANIFEST, len(text), [memoryview(text)])
+        written = (plan, self._generation, entries, columns_file)
+        text = compose(*written, catalog, source, self._old.id)
+        path = self._folder / MANIFEST
+        manifest = Manifest.from_bytes(text, path)  # what nobody could read takes no arena's place
+        publish(path, len(text), [memoryview(text)])
         return manifest
 
     def _kept(self) -> dict[tuple[int, int], FileEntry]:
