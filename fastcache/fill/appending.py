@@ -34,8 +34,15 @@ def check_can_grow(catalog: Mapping[str, Any]) -> None:
     Raises
     ------
     ArgumentError
-        For windows of series, and for samples that are not all kept decoded.
+        For windows of series, for samples that are not all kept decoded, and for one rank's part
+        of them.
     """
+    shard = catalog["report"].get("shard")
+    if shard is not None and shard[1] > 1:
+        raise ArgumentError(
+            f"samples cannot be appended: the arena holds the part of rank {shard[0]} of {shard[1]}"
+            ", and the parts of all ranks belong together. Make new ones of all samples"
+        )
     for name, said in catalog["columns"].items():
         field = field_from_json(said)
         if isinstance(field, Once | Derived):

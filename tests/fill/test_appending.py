@@ -265,7 +265,10 @@ def test_classes_are_matched_by_name(tmp_path):
 
 
 def test_arenas_that_cannot_grow(tmp_path):
-    """A11: windows, and samples that are kept in several forms, with the reason."""
+    """A11: windows, samples that are kept in several forms, parts of ranks; with the reason."""
+    path = saved(Arrays(np.zeros((4, 3))), tmp_path / "p.arena", shard=(1, 2))
+    with ArenaEditor(path) as editor, pytest.raises(ArgumentError, match="part of rank 1 of 2"):
+        editor.append(Arrays(np.zeros((4, 3))))
     path = saved(Series(np.arange(100.0), window=10), tmp_path / "w.arena")
     with ArenaEditor(path) as editor, pytest.raises(ArgumentError, match="windows of series"):
         editor.append(Series(np.arange(100.0), window=10))

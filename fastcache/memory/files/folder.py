@@ -1,13 +1,13 @@
 """The folder of an arena before it is written: what is there, and what has to go."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from fastcache.errors import ArenaDamagedError, ArenaExistsError, ArenaFormatError
 from fastcache.memory.files import naming
 from fastcache.memory.files.disk import disk_full, free_bytes, sync_folder, system_calls
 from fastcache.memory.files.manifest import Manifest, read_manifest
-from fastcache.memory.files.naming import MANIFEST
+from fastcache.memory.files.naming import MANIFEST, TEMPORARY
 
 
 def names_in(folder: Path) -> list[str]:
@@ -82,10 +82,17 @@ def remove_names(folder: Path, names: Iterable[str]) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def sweep(folder: Path, manifest: Manifest) -> None:
-    """Remove all files of ours but those of a manifest: what was interrupted, or replaced."""
-    kept = {MANIFEST, naming.LOCK, *(entry.file for entry, _ in manifest.files)}
-    names = [name for name in names_in(folder) if naming.is_ours(name)]
-    remove_names(folder, [name for name in names if name not in kept])
-    with system_calls("writing", folder):
-        sync_folder(folder)
+def remove_unfinished(folder: Path, journal: bool) -> None:
+    """Remove what a run was writing when it was killed: the next could not write it again.
+
+    With ``journal``, that goes as well, and with it all that the run has finished.
+    """
+    names = [name for name in names_in(folder) if name.startswith(TEMPORARY)]
+    remove_names(folder, names + [naming.JOURNAL] * journal)
+
+
+def keep_only(folder: Path, names: Collection[str]) -> None:
+    """Remove all files of ours but these, the manifest, and the lock."""
+    kept = {MANIFEST, naming.LOCK, *names}
+    ours = filter(naming.is_ours, names_in(folder))
+    remove_names(folder, [name for name in ours if name not in kept])

@@ -64,8 +64,9 @@ class FolderLock:
         if fd < 0:
             return
         try:
-            if os.getpid() == self._owner:  # a child by fork has the same lock, and may outlive us
-                with suppress(OSError):  # closing lets go of it as well
+            # A child by fork has the same lock, and may outlive us; without one, closing is enough.
+            with suppress(OSError):
+                if os.getpid() == self._owner:
                     fcntl.flock(fd, fcntl.LOCK_UN)
         finally:
             os.close(fd)

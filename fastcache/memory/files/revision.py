@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fastcache._core.block import Block
 from fastcache.errors import ClosedError, FastcacheError
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn, make_column
-from fastcache.memory.files.folder import sweep
+from fastcache.memory.files.folder import keep_only
 from fastcache.memory.files.lock import FolderLock
 from fastcache.memory.files.manifest import Manifest, read_manifest
 from fastcache.memory.files.mixed import MixedColumn
@@ -181,14 +181,14 @@ class Revision:
         }
         rewrite = Rewrite(self.folder, self.manifest, self._columns, grids, self.count)
         rewrite.check_sources(threads)
-        sweep(self.folder, self.manifest)
+        keep_only(self.folder, _files(self.manifest))
         try:
             manifest = rewrite.run(catalog(rewrite.plan), source, threads)
         except BaseException:
             self._undo()
             raise
         with suppress(OSError):  # it is published; the next writer removes what is left
-            sweep(self.folder, manifest)
+            keep_only(self.folder, _files(manifest))
         try:
             self._load()
         except BaseException:
@@ -203,7 +203,7 @@ class Revision:
             same = False
         if same:
             with suppress(OSError):  # the error that is on its way counts
-                sweep(self.folder, self.manifest)
+                keep_only(self.folder, _files(self.manifest))
         else:
             self.close()
 
@@ -223,3 +223,7 @@ class Revision:
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
+
+
+def _files(manifest: Manifest) -> list[str]:
+    return [entry.file for entry, _ in manifest.files]
