@@ -134,6 +134,17 @@ def test_samples_go_on_in_the_last_shard_unless_it_is_full(tmp_path):
     twin.revision.close()
 
 
+@pytest.mark.parametrize("count", [97, 104, 127, 128])
+def test_a_last_shard_that_ends_within_a_page_goes_on(tmp_path, count):
+    """A11: also where it has no room for as many rows as fill the next page."""
+    twin = Twin(tmp_path / "x.arena", IMAGE, count, 2 * 3 * saved.SMALL)
+    twin.extend(30, 1)
+    twin.commit()
+    rows = [shard.rows for shard in twin.revision.plan.families[0].shards]
+    assert rows == [64, min(64, count - 34), count - 98][: 3 if count > 98 else 2]
+    twin.revision.close()
+
+
 def test_rows_that_need_padding_get_it(tmp_path, monkeypatch):
     """A11: a shard of odd rows, which can only be cut when they are padded, grows too large."""
     fields = {"odd": Image(size=(31, 17)), "photo": Image()}
@@ -370,13 +381,18 @@ def test_the_disk_must_have_room(tmp_path, monkeypatch):
 def test_what_was_interrupted_goes(tmp_path):
     """A11: files and the journal of a writer that was killed, before the first new file."""
     twin = Twin(tmp_path / "x.arena", IMAGE, 100, saved.SMALL)
-    for name in ("journal.jsonl", ".tmp-x", "shard-00000-g2.safetensors", "columns-g7.safetensors"):
+    for name in (
+        "journal.jsonl",
+        ".tmp-columns-g2.safetensors",
+        "shard-00000-g2.safetensors",
+        "columns-g7.safetensors",
+    ):
         (twin.folder / name).write_bytes(b"left over")
     (twin.folder / "notes.txt").write_text("mine")
     twin.put_rows("image", [0], 1)
     twin.revision.commit(lambda plan: {}, {})
     names = {path.name for path in twin.folder.iterdir()}
     assert "notes.txt" in names
-    assert not names & {"journal.jsonl", ".tmp-x", "columns-g7.safetensors"}
+    assert not names & {"journal.jsonl", ".tmp-columns-g2.safetensors", "columns-g7.safetensors"}
     assert verify(twin.folder).ok
     twin.revision.close()
