@@ -15,6 +15,7 @@ from fastcache import errors, schema, sources, transforms
 
 if TYPE_CHECKING:
     from fastcache.fill.codec_table import Codec, CodecTable, codecs
+    from fastcache.fill.editor import ArenaEditor
     from fastcache.fill.limits import Limits
     from fastcache.fill.plan import Plan
     from fastcache.fill.planning import plan_for
@@ -39,6 +40,7 @@ __version__ = version("fastcache")
 
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
+    "ArenaEditor": "fastcache.fill.editor",
     "ArenaSampler": "fastcache.read.sampler",
     "Budget": "fastcache.memory.budget",
     "Codec": "fastcache.fill.codec_table",
@@ -62,6 +64,7 @@ _LAZY = {
 
 __all__ = [
     "ArenaDataset",
+    "ArenaEditor",
     "ArenaSampler",
     "Budget",
     "Codec",

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from fastcache.fill.catalog import Outcome, make_catalog
 from fastcache.fill.failed import Failures
-from fastcache.fill.options import FillOptions
+from fastcache.fill.options import Accept, FillOptions
 from fastcache.fill.plan import Plan
 from fastcache.fill.prepare import INDEX, Preparation
 from fastcache.fill.progress import Meter
@@ -17,8 +17,10 @@ from fastcache.memory.row_numbers import RowNumbers
 from fastcache.sources.base import Source
 
 
-def fill_arena(source: Source, options: FillOptions) -> Arena:
+def fill_arena(source: Source, options: FillOptions, accept: Accept | None = None) -> Arena:
     """Return a committed arena in memory with everything that `source` holds.
+
+    `accept` may refuse the columns that it will have, before anything is decoded.
 
     Raises
     ------
@@ -33,6 +35,8 @@ def fill_arena(source: Source, options: FillOptions) -> Arena:
     failures.drop_unreadable()
     budget = read_budget(options.budget)
     layout, bare = prepared.plan(budget)
+    if accept is not None:
+        accept({n: column.field for n, column in layout.columns.items()}, layout.ragged_shapes)
     plan = with_remedies(prepared, bare)
     what = f"{plan.samples:,} samples"
     reserved = take(options.budget, plan.need_bytes, what, budget, plan.remedies)

@@ -10,7 +10,7 @@ from typing import Any
 
 import xxhash
 
-from fastcache.errors import ArenaFormatError, ArenaLockedError
+from fastcache.errors import ArenaExistsError, ArenaFormatError, ArenaLockedError
 from fastcache.fill.options import FillOptions
 from fastcache.fill.origin import difference, origin_of
 from fastcache.fill.pack import pack_arena
@@ -68,6 +68,11 @@ def _manifest(folder: Path) -> Manifest | None:
 
 def _is_current(folder: Path, origin: Mapping[str, Any]) -> bool:
     found = _manifest(folder)
+    if found is not None and "edited" in found.source:  # neither what was asked for, nor ours
+        raise ArenaExistsError(
+            f"{folder} was edited (mode='r+'), and no longer holds just what the source does: open "
+            "it with fastcache.open, or move it away and have it built anew"
+        )
     return found is not None and not difference(found.source, origin)
 
 

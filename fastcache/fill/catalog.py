@@ -9,6 +9,7 @@ from fastcache.fill.plan import Plan
 from fastcache.fill.prepare import PATH, Preparation
 from fastcache.fill.text import row_text
 from fastcache.schema import structure_to_json
+from fastcache.transforms import store_to_json
 
 
 class Outcome(NamedTuple):
@@ -70,6 +71,8 @@ def make_catalog(prepared: Preparation, plan: Plan, outcome: Outcome) -> dict[st
             if column.forms is not None
         },
         "loader": {
+            "store": store_to_json(options.store),
+            "color": options.color,
             "colors": dict.fromkeys(fields, options.color) | colors,
             "exif": options.exif,
             "extra_formats": list(options.extra_formats),

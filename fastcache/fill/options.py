@@ -1,11 +1,12 @@
 """What a user may ask of a fill, checked once, before any file is touched."""
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from fastcache.errors import ArgumentError
 from fastcache.fill.formats import check_extra_formats
@@ -14,6 +15,7 @@ from fastcache.fill.progress import ProgressCallback
 from fastcache.memory.budget import BudgetLike
 from fastcache.memory.permutation import Permutation
 from fastcache.memory.row_numbers import AllRows, RowNumbers
+from fastcache.schema import Field
 from fastcache.transforms import Operation, normalize_store
 
 Color: TypeAlias = Literal["L", "RGB", "RGBA", "I;16"]
@@ -21,6 +23,8 @@ OnError: TypeAlias = Literal["raise", "skip", "fill"]
 Exif: TypeAlias = Literal["ignore", "apply"]
 Keep: TypeAlias = Literal["auto", "decoded", "encoded"]
 Home: TypeAlias = Literal["auto", "ram", "disk"]
+# Given the field of each column, and the shapes of ragged rows; raises what it has against them.
+Accept: TypeAlias = Callable[[Mapping[str, Field], Mapping[str, npt.NDArray[np.int64]]], None]
 
 CHANNELS: dict[str, int] = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastcache.fill.failed import Failures
-from fastcache.fill.options import FillOptions
+from fastcache.fill.options import Accept, FillOptions
 from fastcache.fill.pack_plan import plan_on_disk
 from fastcache.fill.packing import Packing
 from fastcache.fill.prepare import Preparation
@@ -29,6 +29,7 @@ def pack_arena(
     origin: Mapping[str, Any],
     lock: FolderLock | None = None,
     shard_bytes: int | None = None,
+    accept: Accept | None = None,
 ) -> None:
     """Write an arena with everything that `source` holds, replacing one that is there.
 
@@ -45,6 +46,8 @@ def pack_arena(
         The folder's, if it is taken already.
     shard_bytes : int, optional
         Most bytes of data in a file.
+    accept : callable, optional
+        May refuse the columns that it will have, before anything is decoded.
 
     Raises
     ------
@@ -60,6 +63,8 @@ def pack_arena(
     failures = Failures(prepared)
     failures.drop_unreadable()
     planned = plan_on_disk(prepared, folder, shard_bytes)
+    if accept is not None:
+        accept(planned.fields, planned.shapes)
     budget = read_budget(options.budget)
     what = f"packing {planned.plan.samples:,} samples"
     with (

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from fastcache.fill.options import FillOptions
+from fastcache.fill.options import Accept, FillOptions
 from fastcache.fill.pack import pack_arena
 from fastcache.memory.arena import Arena
 from fastcache.sources.base import Source
@@ -16,13 +16,18 @@ _CREATE = os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0)
 _OWNER = "owner"  # locked by the process that the folder belongs to, for as long as it lives
 
 
-def temporary_arena(source: Source, options: FillOptions) -> Arena:
-    """Return an arena of files in the system's folder for temporary ones.
+def temporary_arena(
+    source: Source,
+    options: FillOptions,
+    base: Path | None = None,
+    accept: Accept | None = None,
+) -> Arena:
+    """Return an arena of files in a folder `base`: the system's for temporary ones, if not given.
 
     Its files are removed when the arena is closed or the process ends. Those of a process that was
-    killed are removed by the next that makes such an arena.
+    killed are removed by the next that makes such an arena there. `accept` is as for `pack_arena`.
     """
-    base = Path(tempfile.gettempdir())
+    base = base or Path(tempfile.gettempdir())
     _sweep(base)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     try:
@@ -40,7 +45,7 @@ def temporary_arena(source: Source, options: FillOptions) -> Arena:
 
     try:
         fcntl.flock(owner, fcntl.LOCK_EX)
-        pack_arena(source, options, folder / "data.arena", {})
+        pack_arena(source, options, folder / "data.arena", {}, accept=accept)
         arena = Arena.open(folder / "data.arena")
     except BaseException:
         remove()

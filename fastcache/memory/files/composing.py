@@ -15,8 +15,11 @@ def compose(
     columns_file: FileEntry,
     catalog: Mapping[str, Any],
     source: Mapping[str, Any],
+    name: str | None = None,
 ) -> bytes:
     """Return the manifest of files that are written, as it is to stand in its folder.
+
+    `name` is the id of the arena of which it is another generation; None: of a new one.
 
     Raises
     ------
@@ -25,9 +28,8 @@ def compose(
     """
     every = [*(entry for row in shards for entry in row), columns_file]
     try:
-        name = identify(plan, every, {"catalog": catalog, "source": source})
         made = Manifest(
-            name,
+            name or identify(plan, every, {"catalog": catalog, "source": source}),
             generation,
             package_version(),
             plan,

@@ -16,6 +16,7 @@ from fastcache.memory.layout import ArenaLayout, plan_layout
 from fastcache.schema import Derived, Field, Once, Text
 
 _SMALLEST, _LARGEST, _SHARDS = 64 << 20, 4 << 30, 1024
+MOST_AXES = 31  # NumPy has 32 in its oldest version, and the rows take one
 DTYPE_KINDS = "biufcmMSU"
 
 
@@ -30,9 +31,13 @@ def check_saved_field(name: str, field: Field) -> None:
             f"column {name!r} holds {dtype}: files hold numbers, booleans, dates and strings of "
             "a fixed length"
         )
+    shape = field.row_shape
+    axes = field.ndim if shape is None else len(shape)
+    if axes > MOST_AXES:
+        raise SchemaError(f"column {name!r} has {axes} axes: files hold at most {MOST_AXES}")
 
 
-def _limit(shard_bytes: int | None, total: int) -> int:
+def shard_limit(shard_bytes: int | None, total: int) -> int:
     """Return the bytes that a shard may have."""
     if shard_bytes is None:
         return min(max(total // _SHARDS, _SMALLEST), _LARGEST)
@@ -41,12 +46,12 @@ def _limit(shard_bytes: int | None, total: int) -> int:
     return min(shard_bytes, MOST_BYTES)
 
 
-def _quantum(stride: int) -> int:
+def quantum_of(stride: int) -> int:
     """Return the number of rows after which a page ends with a row."""
     return PAGE // math.gcd(stride, PAGE) if stride else 1
 
 
-class _Rows:
+class FamilyRows:
     """The rows of one family: what they take, and where they may be cut.
 
     Parameters
@@ -67,11 +72,11 @@ class _Rows:
         count: int,
     ) -> None:
         self.strides, self.elements, self.count = strides, elements, count
-        self._itemsizes = itemsizes
+        self.itemsizes = itemsizes
 
-    def _bytes(self, rows: Any) -> Any:
+    def bytes_before(self, rows: Any) -> Any:
         """Return the bytes of the first rows: one number, or one for each of an array's."""
-        ragged = sum(ends[rows] * self._itemsizes[name] for name, ends in self.elements.items())
+        ragged = sum(ends[rows] * self.itemsizes[name] for name, ends in self.elements.items())
         return rows * sum(self.strides.values()) + ragged
 
     def pad(self, limit: int) -> None:
@@ -79,19 +84,19 @@ class _Rows:
 
         Padding costs less than two of a thousand bytes where shards have 64 MiB or more.
         """
-        total = int(self._bytes(self.count))
+        total = int(self.bytes_before(self.count))
         if total <= limit:
             return  # one shard: nothing has to fit its end
         most = max(1, limit * self.count // max(1, total))  # rows in a shard
         for name, stride in self.strides.items():
             step = LINE
-            while _quantum(self.strides[name]) > most:
+            while quantum_of(self.strides[name]) > most:
                 self.strides[name] = -(-stride // step) * step
                 step *= 2
 
     def cuts(self, limit: int) -> list[Cut]:
         """Return as few shards of up to ``limit`` bytes as rows allow."""
-        quantum = max(map(_quantum, self.strides.values()), default=1)
+        quantum = max(map(quantum_of, self.strides.values()), default=1)
         ends = self._even(quantum, limit) if not self.elements else self._uneven(quantum, limit)
         made, first = [], 0
         for end in ends:
@@ -102,14 +107,14 @@ class _Rows:
 
     def _even(self, quantum: int, limit: int) -> list[int]:
         size = quantum * sum(self.strides.values())
-        if size == 0 or self._bytes(self.count) <= limit:
+        if size == 0 or self.bytes_before(self.count) <= limit:
             return [self.count] if self.count else []
         step = max(1, limit // size) * quantum
         return [*range(step, self.count, step), self.count]
 
     def _uneven(self, quantum: int, limit: int) -> list[int]:
         rows = np.append(np.arange(0, self.count, quantum, dtype=np.int64), self.count)
-        sizes = self._bytes(rows)
+        sizes = self.bytes_before(rows)
         found, at = [], 0
         while at < len(rows) - 1:
             end = int(np.searchsorted(sizes, sizes[at] + limit, side="right")) - 1
@@ -135,10 +140,10 @@ def _families(layout: ArenaLayout) -> list[list[str]]:
     return families
 
 
-def _rows_of(layout: ArenaLayout, names: Sequence[str]) -> _Rows:
+def _rows_of(layout: ArenaLayout, names: Sequence[str]) -> FamilyRows:
     first = layout.columns[names[0]]
     if isinstance(first.field, Once):
-        return _Rows({names[0]: first.field.itemsize}, {}, {}, first.elements)
+        return FamilyRows({names[0]: first.field.itemsize}, {}, {}, first.elements)
     strides, elements, itemsizes = {}, {}, {}
     for name in names:
         field = layout.columns[name].field
@@ -148,7 +153,7 @@ def _rows_of(layout: ArenaLayout, names: Sequence[str]) -> _Rows:
             elements[name], itemsizes[name] = ends, field.itemsize
         else:
             strides[name] = field.row_bytes or 0
-    return _Rows(strides, elements, itemsizes, first.count)
+    return FamilyRows(strides, elements, itemsizes, first.count)
 
 
 def plan_files(
@@ -178,7 +183,7 @@ def plan_files(
     for name, field in columns.items():
         check_saved_field(name, field)
     layout = plan_layout(columns, count, ragged_shapes, counts)
-    limit = _limit(shard_bytes, layout.total_bytes)
+    limit = shard_limit(shard_bytes, layout.total_bytes)
     saved: dict[str, Saved] = {}
     for name, column in layout.columns.items():
         elements = column.elements if isinstance(column.field, Text) else None

@@ -37,7 +37,7 @@ def runs_of(column: RaggedColumn, first: int, stop: int) -> Iterator[NDArray[Any
         begin = end + 1
 
 
-def _rows(column: DenseColumn, first: int, stop: int, stride: int) -> Iterator[NDArray[np.uint8]]:
+def spaced(column: DenseColumn, first: int, stop: int, stride: int) -> Iterator[NDArray[np.uint8]]:
     """Yield rows at a distance of ``stride`` bytes; zeros stand between them."""
     if stride == column.stride:
         yield column.span[first * stride : stop * stride]
@@ -59,7 +59,7 @@ def part_of(plan: FilePlan, name: str, column: Column, first: int, stop: int) ->
     if isinstance(column, RaggedColumn):
         return runs_of(column, first, stop)
     if isinstance(column, DenseColumn):
-        return _rows(column, first, stop, plan.saved[name].stride or 0)
+        return spaced(column, first, stop, plan.saved[name].stride or 0)
     return column.values.reshape(-1)[first:stop]
 
 

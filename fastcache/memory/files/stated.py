@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastcache.errors import ArenaFormatError, SchemaError
-from fastcache.memory.files.cut import check_saved_field
+from fastcache.memory.files.cut import MOST_AXES, check_saved_field
 from fastcache.memory.files.derive import derive_plan
 from fastcache.memory.files.naming import MOST_BYTES
 from fastcache.memory.files.plan import Cut, FilePlan, Saved, is_cut
@@ -26,7 +26,6 @@ from fastcache.schema import (
 )
 
 _DTYPE = re.compile(r"[<>=|]?[a-zA-Z][a-zA-Z_]{0,15}[0-9]{0,8}(?:\[[0-9a-zA-Z]{1,12}\])?")
-_MOST_AXES = 31  # NumPy has 32 in its oldest version, and the rows take one
 
 
 def fail(what: str) -> ArenaFormatError:
@@ -54,7 +53,7 @@ def number(document: Any, name: str, what: str, least: int = 0) -> int:
 
 
 def _is_shape(value: object) -> bool:
-    good = isinstance(value, tuple) and len(value) <= _MOST_AXES
+    good = isinstance(value, tuple) and len(value) <= MOST_AXES
     return good and all(type(axis) is int and 0 <= axis <= MOST_BYTES for axis in value)  # type: ignore[attr-defined]
 
 
@@ -80,7 +79,7 @@ def _check_values(field: Field, what: str) -> None:
     if isinstance(field, Image | Mask):
         good = field.size is None or len(field.size) == 2
     elif isinstance(field, Ragged):
-        good = field.axes <= _MOST_AXES
+        good = field.axes <= MOST_AXES
     elif isinstance(field, Windows):
         good = len(field.shape) in (2, 3) and field.length >= 1
     elif isinstance(field, WindowLabels):

@@ -160,6 +160,13 @@ def _compare(checks: Sequence[_Check], threads: int) -> None:
     pool.run(work, threads)
 
 
+def damaged_files(folder: Path, entries: Sequence[FileEntry], threads: int) -> list[str]:
+    """Return the names of those files that are not as they were written."""
+    checks = [_Check(folder, entry) for entry in entries]
+    _compare(checks, threads)
+    return [e.file for e, check in zip(entries, checks, strict=True) if check.bad or check.problem]
+
+
 def _result(folder: Path, manifest: Manifest, checks: Sequence[_Check]) -> tuple[FileCheck, ...]:
     tables = Tables(folder, manifest, whole=not checks[-1].bad and not checks[-1].problem)
     found = []
