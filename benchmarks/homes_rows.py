@@ -83,23 +83,18 @@ def _save_rows() -> tuple[Row, ...]:
 
 def _read_rows() -> tuple[Row, ...]:
     what = "shuffled batches of 256, plain DataLoader, 1 thread"
-    rows = [
+    return (
         Row(f"{what}: files in page cache / memory", 0.9, True, "x", ("disk",),
             each(lambda r: r["ram"] / r["warm"])),
         Row(f"{what}: the first epoch after opening / memory", None, True, "x", ("disk",),
             each(lambda r: r["ram"] / r["first"])),
-    ]  # fmt: skip
-    for n in ("1 thread", "2 threads"):
-        rows.append(
-            Row(f"whole images kept encoded, batches of 64, {n} / the fill's decode rate",
-                0.95, True, "x", (f"encoded, {n}",), each(lambda r: r["fill"] / r["seconds"]))
-        )  # fmt: skip
-    for n, target in (("1 thread", 1.1), ("2 threads", None)):
-        rows.append(
-            Row(f"half the memory, {n}: epoch / (half of all decoded + half of nothing kept), time",
-                target, False, "x", (f"mixed, {n}",), each(mixed_share))
-        )  # fmt: skip
-    return tuple(rows)
+        *(Row(f"whole images kept encoded, batches of 64, {n} / the fill's decode rate",
+              0.95, True, "x", (f"encoded, {n}",), each(lambda r: r["fill"] / r["seconds"]))
+          for n in ("1 thread", "2 threads")),
+        *(Row(f"half the memory, {n}: epoch / (half of all decoded + half of nothing kept), time",
+              target, False, "x", (f"mixed, {n}",), each(mixed_share))
+          for n, target in (("1 thread", 1.1), ("2 threads", None))),
+    )  # fmt: skip
 
 
 def _rate_rows() -> tuple[Row, ...]:

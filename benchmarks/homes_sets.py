@@ -63,7 +63,7 @@ def file_system(folder: Path) -> str:
     for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
         _, place, kind = line.split()[:3]
         place = place.encode().decode("unicode_escape")
-        inside = place == "/" or resolved == place or resolved.startswith(place + os.sep)
+        inside = place in ("/", resolved) or resolved.startswith(place + os.sep)
         if inside and len(place) >= len(found[0]):
             found = (place, kind)
     return found[1]

@@ -2,8 +2,8 @@
 
     python benchmarks/run_homes.py --data FOLDER [--folder DISK] [--out bench-out]
 
-Writes homes.json, homes.md and homes.png.  Nothing else should run on the machine meanwhile; 6 GB of
-memory and 5 GB on the disk must be free, 36 GB for the row of a large arena.
+Writes homes.json, homes.md and homes.png.  Nothing else should run on the machine meanwhile; 6 GB
+of memory and 5 GB on the disk must be free, 36 GB for the row of a large arena.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from homes_sets import file_system
 from inputs import find_photos
 
 HOW = """
-headers and files that are read are in page cache, read beforehand: nothing here is a disk's reading
-opening: modules are imported before, each round a new process; more pixels read than the sample's fail it
-PSS: of all processes of a program at rest after an epoch; the same program on one batch is subtracted
+files that are read are in page cache, read beforehand: nothing here is a disk's reading
+opening: each round a new process, modules imported before; more pixels read than one sample fail it
+PSS: all processes of a program at rest after an epoch; the same program on one batch subtracted
 saving: both write names that are not there, fsync files and folder, and are removed off the clock
-before memory is filled or loaded on the clock, as much is taken and let go: the host hands it out first
+before memory is filled or loaded on the clock, as much is taken and let go
 rows of one worker take turns from pass to pass; samples were compared before the clock started
 """
 IN_MEMORY = ("tmpfs", "ramfs")

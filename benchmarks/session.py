@@ -17,9 +17,7 @@ from rows import Row, judge
 Tasks = Mapping[str, Task]
 
 
-def parser(
-    about: str | None, photos: bool = True, peers: bool = True
-) -> argparse.ArgumentParser:
+def parser(about: str | None, photos: bool = True, peers: bool = True) -> argparse.ArgumentParser:
     """Return a parser with the options that all have.
 
     Parameters

@@ -40,9 +40,7 @@ def prepare(settings: Settings) -> Round:
 
     def load() -> float:
         wake(size)
-        return seconds_to_make(
-            lambda: fc.open(folder / "saved.arena", home="ram", threads=threads)
-        )
+        return seconds_to_make(lambda: fc.open(folder / "saved.arena", home="ram", threads=threads))
 
     def one_round() -> Result:
         verify()  # everything is in page cache then

@@ -15,7 +15,7 @@ _FOLDERS: list[tempfile.TemporaryDirectory[str]] = []  # removed when the proces
 
 
 def own_folder(settings: Settings) -> Path:
-    """Return a new folder below the one that ``options["folder"]`` names, for as long as we live."""
+    """Return a new folder below ``options["folder"]`` that goes when this process ends."""
     _FOLDERS.append(tempfile.TemporaryDirectory(dir=settings.options["folder"]))
     return Path(_FOLDERS[-1].name)
 

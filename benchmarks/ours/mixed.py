@@ -22,13 +22,11 @@ def prepare(settings: Settings) -> Round:
 
     torch.set_num_threads(settings.threads)
     read_all(settings.paths)
-    times = max(1, settings.rows // len(settings.paths))
-    paths = settings.paths * times
+    paths = settings.paths * max(1, settings.rows // 4 // len(settings.paths))
     need = plan(paths, settings.threads).need_bytes
     budgets = {"all": None, "half": need // 2, "cold": least_budget(paths, settings.threads)}
     datasets = {
-        name: open_files(paths, settings.threads, budget=budget)
-        for name, budget in budgets.items()
+        name: open_files(paths, settings.threads, budget=budget) for name, budget in budgets.items()
     }
     kept = {name: kept_of(dataset) for name, dataset in datasets.items()}
     if kept["all"] is not None or kept["cold"]["absent"] < 0.99 * len(paths):

@@ -65,7 +65,10 @@ def check_bytes(paths: list[str], store: Any) -> None:
         mapped = mappings_around(dataset.arrays["label"].ctypes.data)
         whole = 0 if mapped is None else mapped[1] - mapped[0]
     page = os.sysconf("SC_PAGE_SIZE")
-    if made != {name: planned[name] for name in made} or whole != -(-plan.arena_bytes // page) * page:
+    if (
+        made != {name: planned[name] for name in made}
+        or whole != -(-plan.arena_bytes // page) * page
+    ):
         raise RuntimeError(
             f"planned are {planned}, {plan.arena_bytes} in all; made were {made}, {whole} in all"
         )

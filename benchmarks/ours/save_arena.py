@@ -1,8 +1,8 @@
 """Saving an arena from memory, until all of it is on the disk, and ``cp`` of as many bytes.
 
 options: ``folder``, on the disk that is meant.  Both write to names that are not there, and both
-end when the bytes and the names are on the disk.  What was written is removed off the clock, and the
-system's own writing has ended before the next begins.
+end when the bytes and the names are on the disk.  What was written is removed off the clock, and
+the system's own writing has ended before the next begins.
 """
 
 import os
