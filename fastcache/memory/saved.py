@@ -1,6 +1,8 @@
 """What arenas have to do with files: they are saved as such, opened as such, and read from them."""
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,6 +48,10 @@ class SavedArena:
     def home(self) -> str:
         """Where it lies: "ram" or "disk"."""
         return "disk" if isinstance(self._open().handle, share.FileHandle) else "ram"
+
+    def on_free(self, call: Callable[[], object]) -> None:
+        """Have `call` called when the arena's memory is given back, however that comes about."""
+        weakref.finalize(self._open().data, call)
 
     @classmethod
     def open(cls: type[_Self], path: str | Path, handle: share.FileHandle | None = None) -> _Self:
@@ -111,8 +117,11 @@ class SavedArena:
         try:
             loaded = _copy(cls, files, home, threads)
             loaded.commit(files.catalog)
-        finally:
-            files.close()
+        except BaseException:
+            with suppress(BufferError):  # a frame of this traceback looks at the files:
+                files.close()  # they go when the traceback does
+            raise
+        files.close()
         return loaded
 
     def save(
