@@ -35,38 +35,48 @@ def photos(tmp_path_factory) -> list[str]:
 # ---- memory of processes
 
 
-def test_pages_that_two_processes_share_count_once(bench):
+LOOK = """
+import mmap, sys
+own = b"1" * int(sys.argv[2])
+with open(sys.argv[1], "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+    sum(memory[:: mmap.PAGESIZE])
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_pages_that_two_processes_share_count_once(bench, tmp_path):
     """F1: and what one of them has alone counts as well."""
-    size = 32 << 20
-    shared = mmap.mmap(-1, size)
-    shared[:] = b"\1" * size
-    program = "import sys; own = b'1' * (16 << 20); print(flush=True); sys.stdin.read()"
-    before = bench.proportional.pss([os.getpid()])
-    child = subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    read, write = os.pipe()
-    fork = os.fork()
-    if fork == 0:  # a child that looks at the shared memory, and at nothing else
-        sum(shared[:: mmap.PAGESIZE])
-        os.write(write, b"1")
-        os.read(os.pipe()[0], 1)
-        os._exit(0)
-    try:
+    mib = 1 << 20
+    (tmp_path / "shared").write_bytes(b"\1" * (64 * mib))
+
+    def look(own: int) -> subprocess.Popen:
+        child = subprocess.Popen(
+            [sys.executable, "-c", LOOK, str(tmp_path / "shared"), str(own)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         child.stdout.readline()
-        os.read(read, 1)
+        return child
+
+    children = [look(0)]
+    try:
+        alone = bench.proportional.pss([children[0].pid])
+        assert alone > 64 * mib
+        children.append(look(0))
+        both = bench.proportional.pss([child.pid for child in children])
+        assert 64 * mib < both < alone + 32 * mib
+        assert bench.proportional.pss([children[0].pid]) < alone - 24 * mib
+        children.append(look(48 * mib))
+        all_three = bench.proportional.pss([child.pid for child in children])
+        assert both + 40 * mib < all_three < both + 80 * mib
         members = bench.proportional.family(os.getpid())
-        assert members[0] == os.getpid() and {child.pid, fork} <= set(members)
-        alone = bench.proportional.pss([child.pid])
-        both = bench.proportional.pss([os.getpid(), fork])
-        assert alone > 16 << 20
-        assert both < before + size // 2
+        assert members[0] == os.getpid()
+        assert {child.pid for child in children} <= set(members)
     finally:
-        os.kill(fork, 9)
-        os.waitpid(fork, 0)
-        child.communicate()
-        os.close(read)
-        os.close(write)
+        for child in children:
+            child.communicate()
+    assert children[0].pid not in bench.proportional.family(os.getpid())
 
 
 def test_only_pages_that_were_looked_at_are_mapped(bench, tmp_path):
