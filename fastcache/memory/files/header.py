@@ -175,7 +175,7 @@ def parse_header(raw: bytes, size: int, what: str) -> dict[str, Tensor]:
     ArenaFormatError
         Unless tensors cover every byte exactly once.
     """
-    items = strict_json(raw[_LENGTH:], what)
+    items = strict_json(_without_padding(raw[_LENGTH:]), what)
     if not isinstance(items, dict):
         raise ArenaFormatError(f"{what}: the header is no list of tensors")
     tensors = {name: _tensor(what, name, item) for name, item in items.items()}
@@ -187,6 +187,13 @@ def parse_header(raw: bytes, size: int, what: str) -> dict[str, Tensor]:
     if at != size:
         raise ArenaFormatError(f"{what}: tensors of {at} bytes in {size} bytes of data")
     return {name: tensor for name, tensor in tensors.items() if not _is_pad(name, tensor)}
+
+
+def _without_padding(text: bytes) -> bytes:
+    """Cut off the spaces at the end, nearly all of a header, which a parser sees one by one."""
+    end = text.rfind(b"}") + 1
+    spaces = b" " * (len(text) - end)
+    return text[:end] if text[end:] == spaces else text
 
 
 def _is_pad(name: str, tensor: Tensor) -> bool:

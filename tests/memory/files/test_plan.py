@@ -180,3 +180,13 @@ def test_what_no_file_can_hold():
             plan_files({"x": Array(dtype, (2,))}, 3)
     with pytest.raises(SchemaError, match="shape"):
         plan_files({"x": Text()}, 3)
+
+
+@pytest.mark.parametrize("behind", [b"x", b"}", b"{}", b"\0", b" x", b"} "])
+def test_behind_a_header_there_are_only_spaces(behind):
+    """A11: its padding is cut off before it is parsed, and nothing else with it."""
+    shard = plan_files({"x": Array("uint8", (8,))}, 100).families[0].shards[0]
+    assert parse_header(shard.header, shard.data_bytes, "x").keys() == {"x"}
+    for raw in (shard.header[: -len(behind)] + behind, shard.header.rstrip() + behind):
+        with pytest.raises(ArenaFormatError, match="not the JSON"):
+            parse_header(raw, shard.data_bytes, "x")
