@@ -8,11 +8,12 @@ ARCHIVES ?=
 PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 CLANG_FORMAT ?= clang-format
 # Decodes and transforms of torchvision are an oracle of the tests, OpenCV brings other copies of the
-# codecs into the process, pyts (on numba) is what users of Gramian angular fields come from.
+# codecs into the process, pyts (on numba) is what users of Gramian angular fields come from,
+# torchdata's loader saves and loads samplers' states.
 # Installed without their dependencies, so that they cannot exchange the torch and the NumPy that are
 # there; what pyts needs besides comes with scikit-learn.
 ORACLES := torchvision==0.28.0 opencv-python-headless==5.0.0.93 \
-    pyts==0.14.1 numba==0.68.1 llvmlite==0.50.0 platformdirs==4.14.8
+    pyts==0.14.1 numba==0.68.1 llvmlite==0.50.0 platformdirs==4.14.8 torchdata==0.11.0
 
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 ifeq ($(VERSION),)

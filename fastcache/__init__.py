@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
     from fastcache.read.opening import open  # noqa: A004 - users write fastcache.open
+    from fastcache.read.sampler import ArenaSampler
     from fastcache.read.series_images import SeriesImages
     from fastcache.tools import plots
 
@@ -39,6 +40,7 @@ __version__ = version("fastcache")
 
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
+    "ArenaSampler": "fastcache.read.sampler",
     "Budget": "fastcache.memory.budget",
     "Codec": "fastcache.fill.codec_table",
     "CodecTable": "fastcache.fill.codec_table",
@@ -63,6 +65,7 @@ _LAZY = {
 
 __all__ = [
     "ArenaDataset",
+    "ArenaSampler",
     "Budget",
     "Codec",
     "CodecTable",

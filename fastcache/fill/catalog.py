@@ -38,6 +38,7 @@ def make_catalog(prepared: Preparation, plan: Plan, outcome: Outcome) -> dict[st
     colors = {name: column.color for name, column in files.items()}
     report = {
         "samples": outcome.shown,
+        "shard": prepared.shard,
         "failed": [list(pair) for pair in outcome.failed],
         "on_error": options.on_error,
         "home": outcome.home,

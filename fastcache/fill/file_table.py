@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fastcache._core import image as core
 from fastcache._core import threads as pool
 from fastcache._core.jobs import Paths, ProbeJob
+from fastcache.errors import ArgumentError
 from fastcache.fill import pillow_step
 from fastcache.fill.failures import check_shortage
 from fastcache.fill.formats import NPY
@@ -179,7 +180,9 @@ class FileTable:
         self.fail(row, refusal(self._limits, status, detail, probed))
 
     def record(self, row: int, error: Exception) -> None:
-        """Note a row at which Python failed."""
+        """Note a row at which Python failed; what was asked for of all is no failure of one."""
+        if isinstance(error, ArgumentError):
+            raise error
         self.fail(row, reason_of(error))
 
     def copy(self) -> "FileTable":

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from fastcache._core import image as core
 from fastcache.fill import kept
 from fastcache.fill.column import sized
+from fastcache.fill.conversion import told_of, with_dtype
 from fastcache.fill.costs import Costs, MemorySpeed
 from fastcache.fill.facts import file_facts
 from fastcache.fill.file_table import FileTable
@@ -24,7 +25,7 @@ from fastcache.fill.scratch import scratch_of
 from fastcache.fill.target import Target
 from fastcache.fill.wide import wide_in_c
 from fastcache.schema import Image, Mask
-from fastcache.transforms import compile_store, store_for_masks
+from fastcache.transforms import compile_store, conversion_of, store_for_masks
 
 
 class FilesColumn(FormedColumn):
@@ -100,8 +101,9 @@ class FilesColumn(FormedColumn):
         if self._mask:
             return Mask(self.table.mask_dtype)
         if self._kept is not None:
-            return Image(*self._kept)
-        return Image("uint16" if self._color == "I;16" else "uint8", CHANNELS[self._color])
+            return with_dtype(Image(*self._kept), conversion_of(self._operations))
+        image = Image("uint16" if self._color == "I;16" else "uint8", CHANNELS[self._color])
+        return with_dtype(image, conversion_of(self._operations))
 
     def _step(self) -> PythonStep:
         options = self._options
@@ -193,6 +195,6 @@ class FilesColumn(FormedColumn):
         return {
             **file_facts(self.table),
             "codec_warnings": self.warnings,
-            "store_in_python": self.store.why,
+            "store_in_python": told_of(self.store.why, conversion_of(self._operations)),
             **({} if self.forms is None else {"kept": kept.counted(self.forms)}),
         }

@@ -12,6 +12,7 @@ from fastcache._core.jobs import FillJob, Paths, ReadJob
 from fastcache.errors import SchemaError
 from fastcache.fill import kept
 from fastcache.fill.column import rows_of, write_row
+from fastcache.fill.conversion import expand
 from fastcache.fill.failures import check_shortage, zero_rows
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.limits import too_large_for_pillow
@@ -171,6 +172,17 @@ class FilesJobs:
             **self._data(rows),
         )
         self._take_over(rows, status, detail)
+        if self._decoding.step.conversion is not None:
+            yield self._convert(rows[(status == core.OK) & (self._forms[rows] == kept.DECODED)])
+
+    def _convert(self, rows: npt.NDArray[np.int64]) -> Job:
+        """Return the job that makes the column's type of integers that C decoded."""
+        place, step = rows_of(self._arena, self._column.name), self._decoding.step
+
+        def work(row: int) -> int:
+            return expand(place(int(self._places[row])), step, self._column.paths[row])
+
+        return ItemJob(rows.tolist(), work, self._table.record, counted=False)
 
     def _slots(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return where each row's pixels go; -1 for those that have no place."""

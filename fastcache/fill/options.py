@@ -1,7 +1,7 @@
 """What a user may ask of a fill, checked once, before any file is touched."""
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
@@ -12,6 +12,7 @@ from fastcache.fill.formats import check_extra_formats
 from fastcache.fill.limits import Limits, settled
 from fastcache.fill.progress import ProgressCallback
 from fastcache.memory.budget import BudgetLike
+from fastcache.memory.permutation import Permutation
 from fastcache.memory.row_numbers import AllRows, RowNumbers
 from fastcache.transforms import Operation, normalize_store
 
@@ -22,6 +23,8 @@ Keep: TypeAlias = Literal["auto", "decoded", "encoded"]
 Home: TypeAlias = Literal["auto", "ram", "disk"]
 
 CHANNELS: dict[str, int] = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}
+
+_SHARD = 0x5A  # what the permutation is for is part of its key: samplers use the same seed
 
 
 def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
@@ -44,6 +47,7 @@ class FillOptions:
     limit: int | float | None = None
     threads: int | None = None
     seed: int = 0
+    shard: tuple[int, int] | None = None
     progress: bool | ProgressCallback | None = None
     limits: Limits = field(default_factory=Limits)
     extra_formats: Collection[str] = ()
@@ -71,6 +75,17 @@ class FillOptions:
         object.__setattr__(self, "extra_formats", check_extra_formats(self.extra_formats))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ArgumentError(f"seed={self.seed!r}: give an int of at least 0")
+        object.__setattr__(self, "shard", _checked_shard(self.shard))
+
+
+def _checked_shard(shard: object) -> tuple[int, int] | None:
+    if shard is None:
+        return None
+    pair = tuple(shard) if isinstance(shard, Sequence) else ()
+    whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in pair)
+    if len(pair) == 2 and whole and 0 <= pair[0] < pair[1]:
+        return int(pair[0]), int(pair[1])
+    raise ArgumentError(f"shard={shard!r}: give (rank, world), ints with 0 <= rank < world")
 
 
 def select(count: int, limit: int | float | None, seed: int) -> RowNumbers:
@@ -101,3 +116,53 @@ def select(count: int, limit: int | float | None, seed: int) -> RowNumbers:
     share = max(1, round(count * float(limit)))
     drawn = np.random.Generator(np.random.PCG64(seed)).choice(count, share, replace=False)
     return np.sort(drawn).astype(np.int64)
+
+
+def cut(rows: RowNumbers, shard: tuple[int, int] | None, seed: int) -> RowNumbers:
+    """Return one process's part of the rows that were taken, in their own order.
+
+    Parameters
+    ----------
+    rows : AllRows or int64 array (N,)
+    shard : (int, int) or None
+        Rank and world. The parts of all ranks have no row in common, and all rows together; their
+        sizes differ by one at most.
+    seed : int
+        Draws who has which; the same on all ranks.
+
+    Raises
+    ------
+    ArgumentError
+        If a part would have no row.
+    """
+    if shard is None or shard[1] == 1:
+        return rows
+    rank, world = shard
+    count = len(rows)
+    if count < world:
+        raise ArgumentError(f"shard={shard}: {count} samples cannot be shared by {world} processes")
+    places = np.arange(rank * count // world, (rank + 1) * count // world)
+    mine = Permutation(count, seed, _SHARD).at(places)
+    mine.sort()
+    return rows[mine]
+
+
+def taken_rows(count: int, options: FillOptions) -> tuple[RowNumbers, list[int] | None]:
+    """Return which of a source's samples this process takes.
+
+    Returns
+    -------
+    rows : AllRows or int64 array
+    shard : [rank, world, samples] or None
+        Whose part that is, and of how many samples.
+
+    Raises
+    ------
+    ArgumentError
+        If that is none.
+    """
+    taken = select(count, options.limit, options.seed)
+    if not len(taken):
+        raise ArgumentError("the source has no samples")
+    shard = None if options.shard is None else [*options.shard, len(taken)]
+    return cut(taken, options.shard, options.seed), shard

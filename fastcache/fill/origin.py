@@ -57,6 +57,7 @@ def _options(options: FillOptions) -> dict[str, Any]:
         "on_error": options.on_error,
         "limit": options.limit,
         "seed": options.seed,
+        "shard": options.shard,
         "extra_formats": list(options.extra_formats),
         "limits": asdict(options.limits),
     }

@@ -31,6 +31,7 @@ def plan_for(
     budget: BudgetLike = None,
     on_error: Literal["raise", "skip", "fill"] = "skip",
     limit: int | float | None = None,
+    shard: tuple[int, int] | None = None,
     threads: int | None = None,
     seed: int = 0,
     infer: Literal["first", "scan"] = "first",
@@ -58,8 +59,10 @@ def plan_for(
     measure : bool
         Whether a few of the files are read and decoded, for the estimate of the time: at most 24
         and 0.3 seconds in all.
-    color, exif, keep, home, limit, threads, seed, infer, frozen, parallel, limits, extra_formats
+    color, exif, keep, home, threads, infer, frozen, parallel, limits, extra_formats
         As for :class:`fastcache.ArenaDataset`.
+    limit, shard, seed
+        As there: which samples.
 
     Returns
     -------
@@ -99,6 +102,7 @@ def plan_for(
             budget=budget,
             on_error=on_error,
             limit=limit,
+            shard=shard,
             threads=threads,
             seed=seed,
             limits=Limits() if limits is None else limits,

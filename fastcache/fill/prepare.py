@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import threads as pool
-from fastcache.errors import ArgumentError, SchemaError
+from fastcache.errors import SchemaError
 from fastcache.fill.column import ColumnFill, row_bytes
 from fastcache.fill.feeds import make_columns
 from fastcache.fill.file_table import FileTable
@@ -16,7 +16,7 @@ from fastcache.fill.files import FilesColumn
 from fastcache.fill.forms import samples_kept, settle_forms
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.kept import PREFIXES
-from fastcache.fill.options import FillOptions, select
+from fastcache.fill.options import FillOptions, taken_rows
 from fastcache.fill.plan import ColumnPlan, Plan
 from fastcache.fill.text import row_text
 from fastcache.fill.values import ValuesColumn
@@ -50,6 +50,8 @@ class Preparation:
     source_layout : Layout
     rows : AllRows or int64 array
         Samples of the source that are taken.
+    shard : list of int or None
+        Rank and world whose part these are, and the samples of all of them.
     columns : list of ColumnFill
         The source's.
     all_columns : list of ColumnFill
@@ -65,9 +67,7 @@ class Preparation:
         self.threads = pool.resolve_threads(options.threads)
         self.source_layout: Layout = source.layout()
         self.basis = _basis(source, self.source_layout)
-        self.rows = select(len(source), options.limit, options.seed)
-        if not len(self.rows):
-            raise ArgumentError("the source has no samples")
+        self.rows, self.shard = taken_rows(len(source), options)
         self._check_names()
         self.columns = make_columns(source, self.source_layout, self.rows, options, tables)
         self.all_columns: list[ColumnFill] = []

@@ -14,7 +14,9 @@ from fastcache.fill.pillow_step import Decoded
 from fastcache.transforms import (
     Operation,
     StorePlan,
+    ToDtype,
     compile_store,
+    conversion_of,
     store_from_json,
     store_to_json,
 )
@@ -72,7 +74,7 @@ class PythonStep:
             expected=expected,
             data=data,
         )
-        return Decoded(decoded.pixels.astype(self.dtype, copy=False), decoded.animated)
+        return Decoded(self._final(decoded.pixels, path), decoded.animated)
 
     def from_npy(
         self, path: str, header: NpyHeader, store: StorePlan, row: int
@@ -85,7 +87,25 @@ class PythonStep:
             made = npy_step.stored_array(pixels, store, row, self.operations)
         else:
             made = pillow_step.stored_image(npy_step.as_pil(pixels), self.color, self.operations)
-        return made.astype(self.dtype, copy=False)
+        return self._final(made, path)
+
+    @property
+    def wide(self) -> bool:
+        """Whether C decodes the files to 16 bits."""
+        return self.color == "I;16"
+
+    @property
+    def conversion(self) -> ToDtype | None:
+        """What changes the type of pixels, if anything does."""
+        return conversion_of(self.operations)
+
+    def _final(self, pixels: npt.NDArray[Any], path: str) -> npt.NDArray[Any]:
+        """Return pixels in the type of the column."""
+        if self.conversion is None or pixels.dtype == self.dtype:
+            return pixels.astype(self.dtype, copy=False)
+        made = np.empty(pixels.shape, self.dtype)
+        self.conversion.put(pixels[None], made[None], lambda _: path)
+        return made
 
     def again(
         self, path: str, size: Sequence[int], data: bytes | None = None

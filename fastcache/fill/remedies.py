@@ -13,7 +13,7 @@ from fastcache.fill.prepare import Preparation
 from fastcache.memory.reading import Reading, wider
 from fastcache.memory.units import format_bytes
 from fastcache.schema import Image
-from fastcache.transforms import Operation, Resize, compile_store, store_for_masks
+from fastcache.transforms import Operation, Resize, ToDtype, compile_store, store_for_masks
 
 _SHARES = (0.75, 0.5, 0.375, 0.25, 0.125)  # of the sizes in store=
 _SIZES = (1024, 768, 512, 384, 320, 256, 224, 160, 128, 96, 64, 32)  # where there is no store=
@@ -73,8 +73,8 @@ def _smaller(prepared: Preparation, plan: Plan) -> str:
 
 def _candidates(store: Sequence[Operation]) -> Iterator[tuple[Operation, ...]]:
     """Yield the same operations with smaller sizes, the largest first."""
-    if not store:
-        yield from ((Resize(size),) for size in _SIZES)
+    if all(isinstance(operation, ToDtype) for operation in store):
+        yield from ((Resize(size), *store) for size in _SIZES)
         return
     for share in _SHARES:
         yield tuple(_scaled(operation, share) for operation in store)

@@ -23,7 +23,8 @@ _WORDS = {
 class Report(Mapping[str, Any]):
     """Facts about a filled arena: a read-only mapping that prints as a table.
 
-    Keys: ``samples`` (rows that the dataset shows), ``failed`` (pairs of path and reason),
+    Keys: ``samples`` (rows that the dataset shows), ``shard`` (rank, world and the samples of all
+    parts together, or None), ``failed`` (pairs of path and reason),
     ``on_error``, ``home``, ``pinned``, ``keep``, ``budget`` (the limit that binds),
     ``arena_bytes``, ``scratch_bytes``, ``threads``, ``cpu`` (instruction set in use),
     ``probe_seconds``, ``fill_seconds``, ``columns`` (name to what is known of the column),
@@ -76,6 +77,7 @@ class Report(Mapping[str, Any]):
         facts = self._facts
         rows = [
             ("samples", f"{facts['samples']:,}"),
+            *_shard_told(facts.get("shard")),
             ("failed", f"{len(facts['failed']):,} (on_error={facts['on_error']!r})"),
             ("home", f"{facts['home']}, {'pinned' if facts['pinned'] else 'not pinned'}"),
             ("keep", str(facts["keep"])),
@@ -101,6 +103,13 @@ class Report(Mapping[str, Any]):
         return printable("\n".join(text))
 
     __repr__ = __str__
+
+
+def _shard_told(shard: list[int] | None) -> list[tuple[str, str]]:
+    if shard is None:
+        return []
+    rank, world, samples = shard
+    return [("shard", f"{rank} of {world}, which have {samples:,} samples together")]
 
 
 def _counts(key: str, value: object) -> bool:

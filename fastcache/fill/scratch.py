@@ -10,7 +10,7 @@ from fastcache._core import image as core
 from fastcache.fill import pillow_step
 from fastcache.fill.column import most_pixels
 from fastcache.fill.file_table import FileTable
-from fastcache.transforms import Operation, StorePlan
+from fastcache.transforms import Operation, StorePlan, conversion_of
 
 
 class Scratch(NamedTuple):
@@ -53,6 +53,10 @@ def scratch_of(
     # What store= makes of odd shapes may be far larger: then a file that is handed on fails.
     image = pillow_step.BYTES_PER_PIXEL * table.height * table.width
     thread = max(held, int((python + size).max(initial=0)))
+    conversion = conversion_of(operations)
+    if conversion is not None:  # pixels, and what becomes of them
+        largest = int((store.out_h * store.out_w).max(initial=0)) * spec.pixel_bytes
+        thread += largest * (1 + np.dtype(conversion.dtype).itemsize)
     alone = int((image + size).max(initial=0, where=late))
     needed = pillow + size
     return Scratch(thread, alone, np.where(needed > max(thread, alone), needed, 0))

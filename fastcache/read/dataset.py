@@ -67,10 +67,16 @@ class ArenaDataset(ArenaView):
         zeros. Both of the latter list them in ``report.failed``.
     limit : int or float, optional
         Take the first n samples, or a share in (0, 1] drawn with `seed`.
+    shard : (int, int), optional
+        Rank and world: this process keeps its part of the samples that `limit` leaves, drawn with
+        `seed`, in an arena of its own. The parts of all ranks have no sample in common and every
+        sample between them; their sizes differ by one at most. (Series are kept whole all the same:
+        a part is one of their windows.) :class:`fastcache.ArenaSampler` takes equal numbers of
+        steps on all ranks. Ranks that need all samples on one machine share one arena instead.
     threads : int, optional
         Threads for filling and for batches. None or -1: every usable core.
     seed : int
-        Decides what `limit` draws.
+        Decides what `limit` and `shard` draw.
     infer : {"first", "scan"}
         For a wrapped Dataset: whether its first sample tells the types and shapes of all, or each
         is looked at before memory is reserved.
@@ -157,6 +163,7 @@ class ArenaDataset(ArenaView):
         budget: BudgetLike = None,
         on_error: Literal["raise", "skip", "fill"] = "raise",
         limit: int | float | None = None,
+        shard: tuple[int, int] | None = None,
         threads: int | None = None,
         seed: int = 0,
         infer: Literal["first", "scan"] = "first",
@@ -176,6 +183,7 @@ class ArenaDataset(ArenaView):
             budget=budget,
             on_error=on_error,
             limit=limit,
+            shard=shard,
             threads=threads,
             seed=seed,
             progress=progress,

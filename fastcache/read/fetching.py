@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fastcache._core import image as core
 from fastcache._core.jobs import FillJob, Paths
 from fastcache.errors import DecodeError
+from fastcache.fill.conversion import expand
 from fastcache.fill.failures import check_shortage, is_shortage, shortage
 from fastcache.fill.job import reason_of
 from fastcache.fill.kept import ABSENT, DECODED, ENCODED, FAILED
@@ -123,10 +124,17 @@ class Fetch:
                 self._decode_in_python(position)
             else:
                 self._failed[position] = self._why(position, status, int(self._detail[k]))
+        self._convert(self._in_c[self._status == core.OK])
         for position in np.flatnonzero(self._forms == FAILED).tolist():
             self._slot(position)[...] = 0
         if self._failed:
             self._settle()
+
+    def _convert(self, positions: Rows) -> None:
+        """Make the column's type of the integers that C decoded, where that is another."""
+        step = self._reader.decoding.step
+        for position in positions.tolist() if step.conversion else ():
+            expand(self._slot(position), step, self._reader.path(int(self._rows[position])))
 
     def _why(self, position: int, status: int, detail: int) -> str:
         row = int(self._rows[position])
