@@ -192,10 +192,6 @@ class Arena(SavedArena):
             self._release("close()", self._claim.release)
             self._claim = None
 
-    def on_free(self, call: Callable[[], object]) -> None:
-        """Have `call` called when the arena's memory is given back, however that comes about."""
-        weakref.finalize(self._open().data, call)
-
     def __reduce__(self) -> tuple[Any, ...]:
         handle = self._open().handle
         if handle is None:

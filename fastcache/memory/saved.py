@@ -1,6 +1,7 @@
 """What arenas have to do with files: they are saved as such, opened as such, and read from them."""
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,6 +56,10 @@ class SavedArena:
         if not isinstance(claim.handle, share.FileHandle):
             return None
         return paging_of(claim.data, self.layout)
+
+    def on_free(self, call: Callable[[], object]) -> None:
+        """Have `call` called when the arena's memory is given back, however that comes about."""
+        weakref.finalize(self._open().data, call)
 
     @classmethod
     def open(cls: type[_Self], path: str | Path, handle: share.FileHandle | None = None) -> _Self:

@@ -210,8 +210,8 @@ def _no_arena(folder: Path) -> ArenaFormatError:
         return ArenaFormatError(f"{folder} is no folder: an arena is one, with {MANIFEST} in it")
     if (folder / naming.JOURNAL).exists() or (folder / naming.LOCK).exists():
         return ArenaFormatError(
-            f"{folder} is being written, or writing was interrupted: wait for it to end, or write "
-            "the arena again (what is whole is kept)"
+            f"{folder} is being written, or writing was interrupted (there is no {MANIFEST} in it "
+            "yet): wait for it to end, or write the arena again, which keeps what is whole"
         )
     return ArenaFormatError(f"{folder} is no arena: there is no {MANIFEST} in it")
 

@@ -13,7 +13,17 @@ from fastcache.memory.files.cut import check_saved_field
 from fastcache.memory.files.derive import derive_plan
 from fastcache.memory.files.naming import MOST_BYTES
 from fastcache.memory.files.plan import Cut, FilePlan, Saved, is_cut
-from fastcache.schema import Field, Image, Mask, Once, Text, WindowLabels, Windows, field_from_json
+from fastcache.schema import (
+    Field,
+    Image,
+    Mask,
+    Once,
+    Ragged,
+    Text,
+    WindowLabels,
+    Windows,
+    field_from_json,
+)
 
 _DTYPE = re.compile(r"[<>=|]?[a-zA-Z][a-zA-Z_]{0,15}[0-9]{0,8}(?:\[[0-9a-zA-Z]{1,12}\])?")
 _MOST_AXES = 31  # NumPy has 32 in its oldest version, and the rows take one
@@ -66,9 +76,11 @@ def _check_values(field: Field, what: str) -> None:
         np.dtype(field.dtype)
     except (TypeError, ValueError, OverflowError):
         raise fail(f"dtype of {what} is {field.dtype!r}") from None
-    good = field.ndim <= _MOST_AXES
+    good = True
     if isinstance(field, Image | Mask):
-        good = good and (field.size is None or len(field.size) == 2)
+        good = field.size is None or len(field.size) == 2
+    elif isinstance(field, Ragged):
+        good = field.axes <= _MOST_AXES
     elif isinstance(field, Windows):
         good = len(field.shape) in (2, 3) and field.length >= 1
     elif isinstance(field, WindowLabels):

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastcache.errors import ArgumentError, ClosedError
 from fastcache.memory.files import naming
+from fastcache.memory.files.composing import compose
 from fastcache.memory.files.disk import publish, sync_folder
 from fastcache.memory.files.folder import (
     arena_there,
@@ -19,14 +20,7 @@ from fastcache.memory.files.folder import (
 )
 from fastcache.memory.files.journal import Done, Journal
 from fastcache.memory.files.lock import FolderLock
-from fastcache.memory.files.manifest import (
-    FORMAT,
-    VERSION,
-    FileEntry,
-    Manifest,
-    identify,
-    package_version,
-)
+from fastcache.memory.files.manifest import FORMAT, VERSION, FileEntry
 from fastcache.memory.files.naming import MANIFEST
 from fastcache.memory.files.pieces import file_pieces
 from fastcache.memory.files.plan import FilePlan, Shard
@@ -219,20 +213,8 @@ class ArenaWriter:
             )
         entries = tuple(tuple(done.entry for done in row if done) for row in shards)
         every = [*(entry for row in entries for entry in row), self._columns_file]
-        try:
-            manifest = Manifest(
-                identify(self.plan, every, {"catalog": catalog, "source": self.source}),
-                self._generation,
-                package_version(),
-                self.plan,
-                entries,
-                self._columns_file,
-                dict(catalog),
-                self.source,
-            )
-            text = manifest.to_bytes()
-        except (TypeError, ValueError) as error:
-            raise ArgumentError(f"the catalogue must be plain JSON: {error}") from error
+        parts = (self.plan, self._generation, entries, self._columns_file)
+        text = compose(*parts, catalog, self.source)
         publish(self.folder / MANIFEST, len(text), [memoryview(text)])
         self._clean({entry.file for entry in every})
         self.close()

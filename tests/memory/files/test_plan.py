@@ -145,15 +145,15 @@ def test_sizes_of_real_arenas():
     shards = plan.families[0].shards
     assert {shard.rows for shard in shards[:-1]} == {52}  # every 4th row ends on a page
     assert sum(shard.rows for shard in shards) == 37_000
-    # Rows of 150,528 bytes end on a page every 128th time.
+    # Rows of 150,528 bytes end on a page every 64th time.
     plan = plan_files({"image": Image(size=(224, 224))}, 1_281_167)
     assert plan.saved["image"].stride == 150_528
-    assert plan.families[0].shards[0].rows % 128 == 0
+    assert plan.families[0].shards[0].rows % 64 == 0
     assert 512 < len(plan.families[0].shards) < 1100
     # Rows of an odd number of bytes would end on one after 65,536 of them.
     plan = plan_files({"image": Image(size=(225, 225))}, 100_000)
-    assert plan.saved["image"].stride == -(-225 * 225 * 3 // 256) * 256
-    assert plan.families[0].shards[0].rows % 256 == 0
+    assert plan.saved["image"].stride == -(-225 * 225 * 3 // 256) * 256 == 152_064
+    assert plan.families[0].shards[0].rows % 128 == 0
     assert plan.families[0].shards[0].data_bytes <= 64 << 20
     # All of them fit one file: there is nothing to fit its end.
     plan = plan_files({"image": Image(size=(225, 225))}, 400)
