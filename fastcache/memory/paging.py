@@ -31,6 +31,8 @@ _PAGE = 4096  # C rounds to those that the system has
 _AROUND = 1 << 20  # fetched with what is missed, if all fits
 # What is left free of the room: batches and other processes take from it between two surveys.
 _FITS, _STAYS = 0.9, 0.7
+# What one call reads ahead of the rest at most: several wait, and batches that workers have begun.
+_AHEAD = 1 / 16
 _SURVEY = 256 << 20  # bytes of samples from one look at the system's limits to the next
 _LOOK = 64  # samples from one look at what had to be read to the next
 _QUEUE = 4  # chunks that wait for the helper thread at most
@@ -109,6 +111,9 @@ class Paging:
         Whether not all open arenas fit, so that pages of this one pass through memory.
     stays : float
         Share of each column's rows, from the first on, whose pages stay in memory.
+    ahead : int
+        How many samples may be asked for ahead in one call: what comes too early is gone again
+        before it is used.
     """
 
     def __init__(
@@ -121,6 +126,7 @@ class Paging:
         self.total_bytes = layout.total_bytes
         self.passes = False
         self.stays = 1.0
+        self.ahead = self._count = layout.count
         self._drop = "pageout"
         self._unsurveyed = _SURVEY
         self._watches: dict[str, _Watch] = {}
@@ -155,7 +161,8 @@ class Paging:
         total = sum(one.total_bytes for one in tuple(_open))
         room = self._room()
         passes = total > room * _FITS
-        self.stays = min(1.0, room * _STAYS / total) if passes else 1.0
+        self.stays = room * _STAYS / total if passes else 1.0
+        self.ahead = int(room * _AHEAD) // self._sample_bytes if passes else self._count
         block = self._block()
         if passes != self.passes and block is not None:
             block.advise(*self._values, "random" if passes else "normal")

@@ -53,4 +53,4 @@ def ask_ahead(paging: Paging, readers: Mapping[str, Reader], rows: Rows) -> None
     """
     if not paging.due("ahead", len(rows)):
         rows = rows[::_SOME]
-    paging.bring_aside(extents_of(readers, rows))
+    paging.bring_aside(extents_of(readers, rows[: paging.ahead]))
