@@ -15,14 +15,13 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from fastcache._core import threads as pool
 from fastcache._core.block import Block
 from fastcache.errors import BlockError
+from fastcache.memory.extents import Extents, joined
 from fastcache.memory.layout import ArenaLayout
 from fastcache.memory.limits import room_for_files
 from fastcache.memory.reads import pages_read
@@ -33,42 +32,10 @@ _AROUND = 1 << 20  # fetched with what is missed, if all fits
 _FITS, _STAYS = 0.9, 0.7
 # What one call reads ahead of the rest at most: several wait, and batches that workers have begun.
 _AHEAD = 1 / 16
-_SURVEY = 256 << 20  # bytes of samples from one look at the system's limits to the next
+_SURVEY = 512 << 20  # bytes of samples from one look at the system's limits to the next
 _LOOK = 64  # samples from one look at what had to be read to the next
+_PROBE = 8  # of so many chunks that are not due, some samples of one are asked for
 _QUEUE = 4  # chunks that wait for the helper thread at most
-
-
-class Extents(NamedTuple):
-    """Ranges of an arena's bytes: int64 (n,) each, counted from its first."""
-
-    starts: npt.NDArray[np.int64]
-    lengths: npt.NDArray[np.int64]
-
-
-def joined(extents: Extents, grain: int, limit: int) -> Extents:
-    """Return whole grains that hold the same bytes, in ascending order, none of them twice.
-
-    Parameters
-    ----------
-    extents : Extents
-    grain : int
-        Borders become multiples of it.
-    limit : int
-        No range ends behind it.
-    """
-    wanted = extents.lengths > 0
-    starts, lengths = extents.starts[wanted], extents.lengths[wanted]
-    begins = starts // grain * grain
-    order = np.argsort(begins, kind="stable")
-    begins = begins[order]
-    ends = np.minimum(-(-(starts + lengths) // grain) * grain, limit)[order]
-    reached = np.maximum.accumulate(ends)
-    new = np.ones(len(begins), np.bool_)
-    new[1:] = begins[1:] > reached[:-1]
-    first = np.flatnonzero(new)
-    last = np.append(first[1:], len(begins))[: len(first)] - 1
-    return Extents(begins[first], reached[last] - begins[first])
-
 
 # The arenas of files that are open in this process: they share what room there is.
 _open: "weakref.WeakSet[Paging]" = weakref.WeakSet()
@@ -127,6 +94,7 @@ class Paging:
         self.passes = False
         self.stays = 1.0
         self.ahead = self._count = layout.count
+        self._undue = 0
         self._drop = "pageout"
         self._unsurveyed = _SURVEY
         self._watches: dict[str, _Watch] = {}
@@ -154,6 +122,11 @@ class Paging:
             self.survey()
         watch = self._watches.setdefault(who, _Watch())
         return watch.reading(samples) or self.passes
+
+    def probing(self) -> bool:
+        """Whether a few samples should be asked for although none are due: once in a while."""
+        self._undue += 1
+        return self._undue % _PROBE == 0
 
     def survey(self) -> None:
         """Find out whether everything fits, and have the kernel read accordingly."""

@@ -16,7 +16,7 @@ from fastcache._core.batch import CopyJob
 from fastcache._core.threads import Work
 from fastcache.errors import ArgumentError
 from fastcache.memory.arena import DenseColumn, RaggedColumn
-from fastcache.memory.paging import Extents
+from fastcache.memory.extents import Extents
 from fastcache.read.buffers import STREAM_FROM, new_bytes
 from fastcache.read.series_rows import SeriesRows
 from fastcache.schema import Array, Field, Image

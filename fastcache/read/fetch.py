@@ -9,7 +9,7 @@ import torch
 from fastcache._core.batch import CopyJob
 from fastcache.fill.kept import DECODED, ENCODED, Decoding, KeptRows
 from fastcache.memory.arena import DenseColumn, RaggedColumn
-from fastcache.memory.paging import Extents
+from fastcache.memory.extents import Extents
 from fastcache.read.buffers import STREAM_FROM, new_bytes
 from fastcache.read.columns import ArrayReader, Gathered, Pixels, Reader, Rows, extents_in
 from fastcache.read.fetching import Fetch

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from fastcache.memory.paging import Extents, Paging
+from fastcache.memory.extents import Extents
+from fastcache.memory.paging import Paging
 from fastcache.read.columns import Reader, Rows
 
 _SOME = 16  # of so many samples one is asked for to see whether it is in memory
@@ -49,8 +50,10 @@ def ask_ahead(paging: Paging, readers: Mapping[str, Reader], rows: Rows) -> None
     """Ask for samples that will be read soon, by this process or others.
 
     Others may be missing what this process does not know of: if nothing had to be read here of
-    late, a few samples are asked for to find out.
+    late, a few samples are asked for once in a while, to find out.
     """
     if not paging.due("ahead", len(rows)):
+        if not paging.probing():
+            return
         rows = rows[::_SOME]
     paging.bring_aside(extents_of(readers, rows[: paging.ahead]))

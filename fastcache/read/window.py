@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcache.memory.paging import Extents
+from fastcache.memory.extents import Extents
 from fastcache.memory.windows import WindowColumn
 from fastcache.read.columns import ArrayReader, Gathered, Pixels, Rows
 from fastcache.read.series_rows import SeriesRows

@@ -14,7 +14,8 @@ from paging import PAGE, evict, resident, values
 from fastcache.errors import BlockError
 from fastcache.memory import paging
 from fastcache.memory.arena import Arena, plan_layout
-from fastcache.memory.paging import Extents, Paging, joined
+from fastcache.memory.extents import Extents, joined
+from fastcache.memory.paging import Paging
 from fastcache.memory.reads import pages_read
 from fastcache.schema import Array, Scalar
 
@@ -131,7 +132,7 @@ def test_the_room_is_looked_at_again():
     asked = []
     one = Paging(Told(), LAYOUT, lambda: asked.append(1) or LAYOUT.total_bytes * 9)
     sample = LAYOUT.total_bytes // ROWS
-    for _ in range(3 * (256 << 20) // sample // 64):
+    for _ in range(3 * paging._SURVEY // sample // 64):
         one.due("reading", 64)
     assert len(asked) == 3
 

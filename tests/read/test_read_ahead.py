@@ -129,6 +129,7 @@ def test_extents_of_what_is_not_all_decoded(tmp_path):
         forms = reader.kept.forms
         lying = int(((forms == DECODED) | (forms == ENCODED)).sum())
         assert len(found.starts) == lying
+        del reader, forms
         with fc.ArenaDataset(source) as again:
             assert same(epoch(ds, batch_size=4), epoch(again, batch_size=4))
 
