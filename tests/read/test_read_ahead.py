@@ -170,6 +170,14 @@ def test_only_the_first_part_stays(saved):
     assert passed.sum() < 0.1 * len(passed)
 
 
+def test_the_report_tells_what_stays(saved):
+    assert saved.report["stays"] == 1.0
+    assert "in memory" not in str(saved.report)
+    small_room(saved)
+    assert saved.report["stays"] == pytest.approx(0.35)
+    assert "the first 35% of the rows stay there, the others pass" in str(saved.report)
+
+
 def test_opening_reads_no_sample(tmp_path):
     """E8, A11: an arena is open at once; what is not asked for is not read."""
     fc.ArenaDataset(pixels()).save(tmp_path / "x.arena")
