@@ -25,7 +25,7 @@ PIP := "$(BIN)/python" -m pip install
 WHEEL := build/wheel-$(VERSION).path
 SOURCES := setup.py pyproject.toml MANIFEST.in scripts/build_wheel.sh requirements-dev.txt \
     $(shell find csrc fastcache licenses -type f ! -name '*.pyc')
-C_FILES := $(shell find csrc tests/c benchmarks/c -name '*.[ch]' -o -name '*.cc' 2>/dev/null)
+C_FILES := $(shell find csrc tests/c tests/faults benchmarks/c -name '*.[ch]' -o -name '*.cc' 2>/dev/null)
 export PYTHON
 # With CODECS=folder (of `make codecs`) everything here links those libraries, hidden, instead of the
 # system's shared ones.
@@ -33,7 +33,7 @@ ifneq ($(CODECS),)
 export FASTCACHE_CODECS := $(abspath $(CODECS))
 endif
 
-.PHONY: help demo test test-c test-pythons wheel codecs fuzz fuzz-replay bench bench-codecs bench-gaf bench-c clean need-data \
+.PHONY: help demo test test-c test-pythons faults wheel codecs fuzz fuzz-replay bench bench-codecs bench-gaf bench-c clean need-data \
     always lint lint-ruff lint-mypy lint-c lint-rules
 .DELETE_ON_ERROR:
 
@@ -45,6 +45,7 @@ help:
 	@echo '                          then CODECS=build/codecs makes wheel, test and test-c use them'
 	@echo 'make lint                 ruff, mypy, clang-format, import direction'
 	@echo 'make test-c               C tests with gcc, and with clang under ASan and UBSan'
+	@echo 'make faults               kills, calls that fail, full disks, damage and hostile arenas, in full'
 	@echo 'make fuzz [SECONDS=60]    libFuzzer targets under ASan and UBSan'
 	@echo 'make fuzz-replay          what fuzzing found so far, minimised, under valgrind'
 	@echo 'make test-pythons         the wheel on every Python of: $(PYTHONS)'
@@ -65,6 +66,12 @@ test: $(VENV)/.wheel $(VENV)/.oracle
 test-c: build/.system-c
 	$(MAKE) -f scripts/native.mk CONFIG=gcc test
 	$(MAKE) -f scripts/native.mk CONFIG=asan test
+
+# In full; the suite has a short form of each.
+faults: $(VENV)/.wheel
+	cd "$(VENV)" && bad= && for script in "$(CURDIR)"/tests/faults/*.py; do \
+	    "$(BIN)/python" "$$script" $(ARGS) || bad="$$bad $${script##*/}"; done && \
+	    if [ -n "$$bad" ]; then echo "violations:$$bad" >&2; exit 1; fi
 
 test-pythons: build/.system-build
 	scripts/test_pythons.sh $(PYTHONS)

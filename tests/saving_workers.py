@@ -51,10 +51,14 @@ def table_parts(whole: FilePlan) -> dict[str, Any]:
 
 
 def write(
-    path: Path, source: dict[str, Any] | None = None, pause: float = 0.0, **options: Any
+    path: Path,
+    source: dict[str, Any] | None = None,
+    pause: float = 0.0,
+    shard_bytes: int = 2 * 65536,
+    **options: Any,
 ) -> int:
     """Write the arena, or what is left of it; return how many shards were there already."""
-    whole = plan()
+    whole = plan(shard_bytes)
     with ArenaWriter(path, whole, {"of": 1} if source is None else source, **options) as writer:
         done = writer.done
         for family, each in enumerate(whole.families):

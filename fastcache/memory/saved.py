@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -125,8 +126,11 @@ class SavedArena:
         try:
             loaded = _copy(cls, files, home, threads)
             loaded.commit(files.catalog)
-        finally:
-            files.close()
+        except BaseException:
+            with suppress(BufferError):  # a frame of this traceback looks at the files:
+                files.close()  # they go when the traceback does
+            raise
+        files.close()
         return loaded
 
     def save(

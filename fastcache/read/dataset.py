@@ -30,8 +30,8 @@ class ArenaDataset(ArenaView):
         with ``__getitem__`` and ``__len__``, whose samples are then kept as they are returned:
         nested tuples, lists and dicts of tensors, arrays, PIL images, numbers, strings and None.
     store : operation or list of operations, optional
-        Baked into the arena: :mod:`fastcache.transforms`' Resize, CenterCrop and LetterBox.
-        None keeps original pixels.
+        Baked into the arena: :mod:`fastcache.transforms`' Resize, CenterCrop, LetterBox and
+        ToDtype, which also takes arrays of floats. None keeps original pixels.
     color : {"RGB", "L", "RGBA", "I;16"}, optional
         What images are converted to. None: RGB for files, and as returned for a Dataset's; .npy
         files keep dtype and channels, if all files of the column are such and agree in both.

@@ -22,8 +22,9 @@ def normalize_store(store: object) -> tuple[Operation, ...]:
     Parameters
     ----------
     store : None, Operation, or list or tuple of such
-        torchvision's Resize, CenterCrop and ToDtype, and a Compose of them, are translated: their
-        results on PIL images, and on tensors of pixels, are the same.
+        torchvision's Resize, CenterCrop and ToDtype, and a Compose of them, are translated: the
+        results of the former on PIL images are the same to the pixel. Scaled pixels are the nearest
+        to the quotient; torch, which divides in steps, may be one bit off.
 
     Raises
     ------

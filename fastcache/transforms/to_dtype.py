@@ -1,6 +1,7 @@
 """ToDtype: the type in which the arena keeps pixels and arrays of floats."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -121,13 +122,10 @@ def check_last(operations: Sequence[Operation]) -> None:
 
 def _float_name(dtype: Any) -> str:
     """Return the name of a float type; torch's are known by how they print."""
-    text = str(dtype)
-    name = text.removeprefix("torch.")
-    if not (text.startswith("torch.") or name == "bfloat16"):
-        try:
-            name = np.dtype(dtype).name
-        except TypeError:
-            name = text
+    name = str(dtype).removeprefix("torch.")
+    if isinstance(dtype, str | type | np.dtype):  # of other things NumPy makes types as well
+        with suppress(TypeError, ValueError):  # refused below
+            name = np.dtype(name if isinstance(dtype, str) else dtype).name
     if name in _FLOATS:
         return name
     if name == "bfloat16":

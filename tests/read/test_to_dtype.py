@@ -42,8 +42,9 @@ def test_batches_of_windows_are_float16():
     ds = fc.ArenaDataset(source, store=T.ToDtype("float16"))
     windows, again = next(iter(DataLoader(ds, batch_size=8)))
     assert windows.dtype == again.dtype == torch.float16
-    wanted = x.half()[0].unfold(0, 16, 4)[:8]
-    assert torch.equal(windows.reshape(8, -1), wanted.reshape(8, -1)[:, : windows[0].numel()])
+    wanted = x.half().unfold(1, 16, 4).transpose(0, 1)[:8]
+    assert torch.equal(windows, wanted)
+    assert torch.equal(again, wanted)
     field = fc.GramianAngularField()
     plain = fc.ArenaDataset(Series(x.half().float().numpy(), window=16, stride=4), transform=field)
     short = Series(x.numpy(), window=16, stride=4)

@@ -181,8 +181,17 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def publish(path: Path, size: int, pieces: Iterable[memoryview]) -> list[int]:
+def publish(path: Path, size: int, pieces: Iterable[memoryview], need: int = 0) -> list[int]:
     """Write a file under another name, and give it its own once all of it is on the disk.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+    pieces : iterable of memoryview
+        That many bytes.
+    need : int
+        Bytes that the disk must have for this file and those that others write meanwhile.
 
     Returns
     -------
@@ -197,7 +206,7 @@ def publish(path: Path, size: int, pieces: Iterable[memoryview]) -> list[int]:
         If the system refuses for another reason. Nothing is left behind in either case.
     """
     temporary = path.with_name(TEMPORARY + path.name)
-    with system_calls("writing", path, size):
+    with system_calls("writing", path, max(size, need)):
         fd = os.open(temporary, _CREATE, 0o666)
         try:
             try:

@@ -1,13 +1,13 @@
 """The folder of an arena before it is written: what is there, and what has to go."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from fastcache.errors import ArenaDamagedError, ArenaExistsError, ArenaFormatError
 from fastcache.memory.files import naming
 from fastcache.memory.files.disk import disk_full, free_bytes, sync_folder, system_calls
 from fastcache.memory.files.manifest import Manifest, read_manifest
-from fastcache.memory.files.naming import MANIFEST
+from fastcache.memory.files.naming import MANIFEST, TEMPORARY
 
 
 def names_in(folder: Path) -> list[str]:
@@ -80,3 +80,19 @@ def remove_names(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         with system_calls("removing", folder / name):
             (folder / name).unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path, journal: bool) -> None:
+    """Remove what a run was writing when it was killed: the next could not write it again.
+
+    With ``journal``, that goes as well, and with it all that the run has finished.
+    """
+    names = [name for name in names_in(folder) if name.startswith(TEMPORARY)]
+    remove_names(folder, names + [naming.JOURNAL] * journal)
+
+
+def keep_only(folder: Path, names: Collection[str]) -> None:
+    """Remove all files of ours but these, the manifest, and the lock."""
+    kept = {MANIFEST, naming.LOCK, *names}
+    ours = filter(naming.is_ours, names_in(folder))
+    remove_names(folder, [name for name in ours if name not in kept])

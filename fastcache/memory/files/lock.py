@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from fastcache.errors import ArenaFileError, ArenaLockedError
@@ -63,7 +64,9 @@ class FolderLock:
         if fd < 0:
             return
         try:
-            if os.getpid() == self._owner:  # a child by fork has the same lock, and may outlive us
-                fcntl.flock(fd, fcntl.LOCK_UN)
+            # A child by fork has the same lock, and may outlive us; without one, closing is enough.
+            with suppress(OSError):
+                if os.getpid() == self._owner:
+                    fcntl.flock(fd, fcntl.LOCK_UN)
         finally:
             os.close(fd)

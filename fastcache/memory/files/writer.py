@@ -14,9 +14,9 @@ from fastcache.memory.files.disk import publish, sync_folder
 from fastcache.memory.files.folder import (
     arena_there,
     check_room,
+    keep_only,
     make_folder,
-    names_in,
-    remove_names,
+    remove_unfinished,
 )
 from fastcache.memory.files.journal import Done, Journal
 from fastcache.memory.files.lock import FolderLock
@@ -49,7 +49,7 @@ class ArenaWriter:
     wait : float
         Seconds to wait for another writer of the folder.
     lock : FolderLock, optional
-        The folder's, if the caller has taken it already; it is released at the end.
+        The folder's, if it is taken already; it is released at the end.
 
     Raises
     ------
@@ -100,20 +100,23 @@ class ArenaWriter:
             "generation": self._generation,
             "replaces": old and old.id,
         }
-        if not resume:
-            remove_names(self.folder, [naming.JOURNAL])
+        remove_unfinished(self.folder, journal=not resume)
         try:
             self._journal = Journal(self.folder, self.plan, head)
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"source must be plain JSON: {error}") from error
-        used = [done.entry for done in self._journal.done.values()]
-        kept = {entry.file for entry in used} | {naming.JOURNAL, naming.LOCK, MANIFEST}
+        kept = {naming.JOURNAL, *(done.entry.file for done in self._journal.done.values())}
         kept |= set() if old is None else {entry.file for entry, _ in old.files}
-        names = [name for name in names_in(self.folder) if naming.is_ours(name)]
-        remove_names(self.folder, [name for name in names if name not in kept])
-        check_room(self.folder, self.plan.file_bytes - sum(entry.bytes for entry in used))
+        keep_only(self.folder, kept)
+        check_room(self.folder, self._left())
 
     # -- writing ----------------------------------------------------------------------------
+
+    def _left(self) -> int:
+        """Return the bytes of the files that are not whole yet."""
+        with self._mutex:
+            whole = sum(done.entry.bytes for done in self._open().done.values())
+        return self.plan.file_bytes - whole
 
     def _open(self) -> Journal:
         if self._journal is None:
@@ -184,7 +187,8 @@ class ArenaWriter:
     def _write(self, name: str, shard: Shard, parts: Mapping[str, Any]) -> FileEntry:
         if parts.keys() != shard.parts.keys():
             raise ArgumentError(f"{name} has the parts {[*shard.parts]}, given are {[*parts]}")
-        sums = publish(self.folder / name, shard.file_bytes, file_pieces(shard, parts))
+        pieces = file_pieces(shard, parts)
+        sums = publish(self.folder / name, shard.file_bytes, pieces, self._left())
         return FileEntry(name, shard.file_bytes, digest_of(shard.header), pack_sums(sums))
 
     def commit(self, catalog: Mapping[str, Any]) -> None:
@@ -216,16 +220,10 @@ class ArenaWriter:
         parts = (self.plan, self._generation, entries, self._columns_file)
         text = compose(*parts, catalog, self.source)
         publish(self.folder / MANIFEST, len(text), [memoryview(text)])
-        self._clean({entry.file for entry in every})
-        self.close()
-
-    def _clean(self, kept: set[str]) -> None:
-        """Remove what the arena that was replaced had, and the journal."""
         with suppress(OSError):  # the arena is whole; the next writer removes what is left
-            kept = kept | {MANIFEST, naming.LOCK}
-            names = [name for name in names_in(self.folder) if naming.is_ours(name)]
-            remove_names(self.folder, [name for name in names if name not in kept])
+            keep_only(self.folder, {entry.file for entry in every})
             sync_folder(self.folder)
+        self.close()
 
     # -- ending -----------------------------------------------------------------------------
 
