@@ -1,30 +1,35 @@
-"""A control group with less memory than the arena has bytes: it is packed, opened and read there.
+"""A control group with less memory than an arena has bytes: it is packed, opened and read there.
 
-    python tests/faults/small_cgroup.py [--times 2] [--seed 0] [--arena 2048] [--limit 512]
-
-Prints what each step took, and how often the kernel killed.  Needs leave to make a control group:
-root, as a rule, or a systemd that makes one for the user; says why it did nothing otherwise.
+Prints what each step took and read, beside what the disk itself gives, and how often the kernel
+killed.  Making a control group needs root, as a rule.  Once (--times 1) is the short form: fewer
+bytes, and no workers.
 """
 
-import argparse
 import contextlib
-import ctypes
-import json
+import mmap
 import os
+import random
 import re
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-ROW = (224, 224, 3)
-ROW_BYTES = 224 * 224 * 3
-BATCH = 256
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import faulting
+import numpy as np
+from faulting import Tally
+
+LIMIT = 512 << 20
+ARENA, SHORT = 2 << 30, 640 << 20
+SHAPE = (224, 224, 3)
+ROW = 224 * 224 * 3
+BATCH, IN_WORKERS = 256, 64  # workers hold several batches each, which are memory of the group
+MOST = 1.5  # times the arena's bytes that an epoch may read
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,15 @@ class Group:
     peak: str
     kills: str
 
-    def number(self, name: str) -> int:
-        return int((self.folder / name).read_text())
+    def enter(self) -> None:
+        (self.folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    def used(self) -> int:
+        return int((self.folder / self.peak).read_text())
 
     def killed(self) -> int:
-        found = re.search(r"^oom_kill ([0-9]+)$", (self.folder / self.kills).read_text(), re.M)
+        text = (self.folder / self.kills).read_text()
+        found = re.search(r"^oom_kill ([0-9]+)$", text, re.MULTILINE)
         return int(found[1]) if found else 0
 
 
@@ -48,94 +57,75 @@ class UnableError(Exception):
     """This machine does not let us."""
 
 
-def own_group() -> Group:
+def make_group() -> Group:
     """Make a group below our own, of the version that governs memory."""
     places = Path("/proc/self/cgroup").read_text()
-    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
-    name = f"fastcache-{os.getpid()}"
-    v1 = re.search(r"^[0-9]+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$", places, re.M)
-    v2 = re.search(r"^0::(.*)$", places, re.M)
-    for _, point, kind, options, *_ in mounts:
+    v1 = re.search(r"^[0-9]+:(?:[^:]*,)?memory(?:,[^:]*)?:(.*)$", places, re.MULTILINE)
+    v2 = re.search(r"^0::(.*)$", places, re.MULTILINE)
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, point, kind, options, *_ = line.split()
         if v1 and kind == "cgroup" and "memory" in options.split(","):
-            folder = Path(point + v1[1]) / name
-            files = "memory.limit_in_bytes", "memory.max_usage_in_bytes", "memory.oom_control"
+            above = Path(point + v1[1])
+            names = "memory.limit_in_bytes", "memory.max_usage_in_bytes", "memory.oom_control"
         elif not v1 and v2 and kind == "cgroup2":
-            folder = Path(point + v2[1]) / name
-            files = "memory.max", "memory.peak", "memory.events"
+            above, names = Path(point + v2[1]), ("memory.max", "memory.peak", "memory.events")
         else:
             continue
+        group = Group(above / f"fastcache-{os.getpid()}", *names)
         try:
-            folder.mkdir()
+            group.folder.mkdir()
         except OSError as error:
-            raise UnableError(f"no control group can be made: {error}") from error
-        if not (folder / files[0]).exists():
-            folder.rmdir()
-            raise UnableError(f"groups below {folder.parent} do not limit memory")
-        return Group(folder, *files)
-    raise UnableError("no hierarchy of control groups that limits memory is mounted")
+            raise UnableError(f"no control group can be made ({error.strerror})") from error
+        if all((group.folder / name).exists() for name in names):
+            return group
+        group.folder.rmdir()
+        raise UnableError(f"groups below {above} do not limit memory")
+    raise UnableError("no control groups that limit memory are mounted")
 
 
 @contextlib.contextmanager
-def limited(limit: int) -> Iterator[Group]:
-    """Make a group with a limit, and remove it."""
-    group = own_group()
+def limited() -> Iterator[Group]:
+    """Make a group with the limit, and remove it."""
+    group = make_group()
     try:
-        (group.folder / group.limit).write_text(str(limit))
+        (group.folder / group.limit).write_text(str(LIMIT))
         yield group
     finally:
         group.folder.rmdir()
 
 
-def run_in(group: Group, arguments: list[str]) -> tuple[int, dict[str, float]]:
-    """Run this script in a group; return its exit status, and what it printed."""
-
-    def enter() -> None:
-        (group.folder / "cgroup.procs").write_text(str(os.getpid()))
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # it does not outlive us
-
-    command = [sys.executable, __file__, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=enter, check=False)
-    found: dict[str, float] = {}
-    for line in done.stdout.decode().splitlines():
-        found.update(json.loads(line))
-    return done.returncode, found
+def on_a_disk(folder: Path) -> None:
+    """Refuse a folder in memory: what lies there cannot make way."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    inside = [(len(m[1]), m[2]) for m in mounts if folder.is_relative_to(m[1])]
+    if max(inside)[1] in ("tmpfs", "ramfs"):
+        raise UnableError(f"{folder} lies in memory: set TMPDIR to a folder on a disk")
 
 
-def disk_speed(folder: Path, seconds: float = 1.0) -> tuple[float, float]:
-    """Return MB/s of a file system past its cache: in order, and of rows in no order."""
-    import mmap
-    import random
-
-    path = folder / "speed"
-    size = 512 << 20
+def disk_speeds(folder: Path) -> tuple[float, float]:
+    """Return MB/s of a disk past the system's cache: in order, and rows in no order."""
+    path, size, step = folder / "speed", 512 << 20, -(-ROW // 4096) * 4096
     with path.open("wb") as file:
         for _ in range(size >> 20):
             file.write(os.urandom(1 << 20))
         os.fsync(file.fileno())
-    step = -(-ROW_BYTES // 4096) * 4096
+    places = list(range(0, size - step, step))
+    random.Random(0).shuffle(places)
+    runs = [(4 << 20, list(range(0, size, 4 << 20))), (step, places)]
+    speeds = []
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
-    except OSError:
-        return float("nan"), float("nan")
-    whole, row = mmap.mmap(-1, 4 << 20), mmap.mmap(-1, step)
-    speeds = []
-    places = {
-        "in order": (whole, list(range(0, size, 4 << 20))),
-        "rows": (row, random.Random(0).sample(range(0, size - step, step), size // step - 1)),
-    }
-    for buffer, starts in places.values():
-        begin, done = time.perf_counter(), 0
-        for start in starts:
-            done += os.preadv(descriptor, [buffer], start)
-            if time.perf_counter() - begin > seconds:
-                break
-        speeds.append(done / 1e6 / (time.perf_counter() - begin))
-    os.close(descriptor)
-    path.unlink()
+        for length, starts in runs:
+            buffer = mmap.mmap(-1, length)
+            begin = time.perf_counter()
+            done = sum(os.preadv(descriptor, [buffer], start) for start in starts)
+            speeds.append(done / 1e6 / (time.perf_counter() - begin))
+        os.close(descriptor)
+    except OSError as error:
+        raise UnableError(f"the disk cannot be read directly ({error.strerror})") from error
+    finally:
+        path.unlink()
     return speeds[0], speeds[1]
-
-
-# -- what runs inside of the group ----------------------------------------------------------------
 
 
 class Made:
@@ -147,116 +137,92 @@ class Made:
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int):
-        import numpy as np
-
+    def __getitem__(self, index: int) -> tuple[Any, int]:
         if not 0 <= index < self.count:
             raise IndexError(index)
-        return np.full(ROW, index % 251, np.uint8), index
+        return np.full(SHAPE, index % 251, np.uint8), index
 
 
 def bytes_read() -> int:
-    return int(re.search(r"^read_bytes: ([0-9]+)$", Path("/proc/self/io").read_text(), re.M)[1])
+    text = Path("/proc/self/io").read_text()
+    return int(re.findall(r"^read_bytes: ([0-9]+)$", text, re.MULTILINE)[0])
 
 
-def tell(**found: float) -> None:
-    print(json.dumps(found), flush=True)
-
-
-def timed(name: str, step: Callable[[], object]) -> object:
-    before, begin = bytes_read(), time.perf_counter()
-    made = step()
-    tell(**{f"{name}_seconds": time.perf_counter() - begin, f"{name}_read": bytes_read() - before})
-    return made
-
-
-def inside(folder: Path, count: int, times: int, seed: int, short: bool) -> None:
-    """Pack, open and read."""
-    import numpy as np
+def inside(
+    group: Group, folder: Path, count: int, options: Any, tell: Callable[[str, object], None]
+) -> None:
+    """Pack, open and read, as a member of the group."""
     import torch
     from torch.utils.data import DataLoader
 
     import fastcache as fc
 
-    def pack() -> None:
-        fc.ArenaDataset(Made(count), cache_dir=folder, home="disk").close()
+    group.enter()
+    seen = np.zeros(count, np.int64)
 
-    def check(batch) -> None:
-        pixels, indices = batch
-        first, last = pixels.flatten(1)[:, 0], pixels.flatten(1)[:, -1]
-        assert torch.equal(first.long(), indices % 251)
-        assert torch.equal(last.long(), indices % 251)
-        seen[indices.numpy()] += 1
+    def timed(name: str, step: Callable[[], Any]) -> Any:
+        before, begin = bytes_read(), time.perf_counter()
+        made = step()
+        tell("step", (name, time.perf_counter() - begin, bytes_read() - before))
+        return made
 
-    def epoch(batch_size: int = BATCH, **options) -> None:
+    def epoch(ds: Any, batch_size: int = BATCH, **loading: Any) -> None:
         seen[:] = 0
-        for batch in DataLoader(ds, batch_size=batch_size, **options):
-            check(batch)
+        for pixels, indices in DataLoader(ds, batch_size=batch_size, **loading):
+            for at in (0, ROW // 2, ROW - 1):
+                assert torch.equal(pixels.flatten(1)[:, at].long(), indices % 251)
+            seen[indices.numpy()] += 1
         assert (seen == 1).all()
 
-    seen = np.zeros(count, np.int64)
-    timed("pack", pack)
+    timed("packed", lambda: fc.ArenaDataset(Made(count), cache_dir=folder, home="disk").close())
     (path,) = folder.glob("*.arena")
-    ds = timed("open", lambda: fc.open(path))
-    generator = torch.Generator().manual_seed(seed)
-    for k in range(times):
-        timed(f"plain{k}", lambda: epoch(shuffle=True, generator=generator))
-    for k in range(times):
-        sampler = fc.ArenaSampler(ds, seed=seed + k)
-        timed(f"sampler{k}", lambda sampler=sampler: epoch(sampler=sampler))
-    for k in range(0 if short else times):
-        sampler = fc.ArenaSampler(ds, seed=seed + k)
-        options = {"sampler": sampler, "num_workers": 2, "batch_size": BATCH // 4}
-        timed(f"workers{k}", lambda options=options: epoch(**options))  # they hold several batches
+    ds = timed("opened", lambda: fc.open(path))
+    for k in range(options.times):
+        timed("shuffled by torch", lambda: epoch(ds, shuffle=True))
+        sampler = fc.ArenaSampler(ds, seed=options.seed + k)
+        timed("read ahead", lambda sampler=sampler: epoch(ds, sampler=sampler))
+    for _ in range(options.times if options.times > 1 else 0):
+        loading = {"sampler": fc.ArenaSampler(ds), "num_workers": 2, "batch_size": IN_WORKERS}
+        timed("two workers", lambda loading=loading: epoch(ds, **loading))
     ds.close()
 
 
-# -- the table ------------------------------------------------------------------------------------
-
-
-def show(found: dict[str, float], arena: int) -> None:
-    for name in [key.removesuffix("_seconds") for key in found if key.endswith("_seconds")]:
-        seconds, read = found[f"{name}_seconds"], found[f"{name}_read"]
-        speed = "" if name == "open" else f"{arena / 1e6 / seconds:8.0f} MB/s"
-        print(f"{name:10} {seconds:8.3f} s {read / arena:8.2f} x read {speed}")
+def run(options: Any, folder: Path, tally: Tally) -> None:
+    """Do it all, and print a line for each step."""
+    on_a_disk(folder)
+    short = options.times == 1
+    count = (SHORT if short else ARENA) // ROW
+    arena = count * ROW
+    with limited() as group:
+        for what, told in faulting.reports(
+            lambda tell: inside(group, folder, count, options, tell)
+        ):
+            if what == "status":
+                tally.check(told == 0, f"the process in the group ended with {told}")
+                continue
+            name, seconds, read = told
+            speed = "" if name == "opened" else f"{arena / 1e6 / seconds:6.0f} MB/s,"
+            print(f"  {name:18} {seconds:7.3f} s, {speed} read {read / arena:.2f} x the arena")
+            tally.check(read <= MOST * arena, f"{name}: {read} bytes of {arena} were read")
+            tally.count(f"times {name}")
+        tally.count("MiB of memory used at most", group.used() >> 20)
+        tally.count("killed for memory", group.killed())
+        tally.check(group.killed() == 0, "the kernel killed for memory")
+    if not short:
+        in_order, rows = disk_speeds(folder)
+        print(f"  the disk itself: {in_order:.0f} MB/s in order, {rows:.0f} MB/s row by row")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=2, help="epochs of each kind")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--arena", type=int, default=2048, help="MiB")
-    parser.add_argument("--limit", type=int, default=512, help="MiB")
-    parser.add_argument("--folder", type=Path, help="where the arena is made")
-    parser.add_argument("--short", action="store_true", help="no workers, no look at the disk")
-    parser.add_argument("--inside", type=int, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.inside:
-        inside(given.folder, given.inside, given.times, given.seed, given.short)
-        return 0
-    count = (given.arena << 20) // ROW_BYTES
-    folder = Path(tempfile.mkdtemp(prefix="fastcache-", dir=given.folder))
-    try:
-        with limited(given.limit << 20) as group:
-            arguments = ["--inside", str(count), "--folder", str(folder)]
-            arguments += ["--times", str(given.times), "--seed", str(given.seed)]
-            arguments += ["--short"] if given.short else []
-            status, found = run_in(group, arguments)
-            killed, peak = group.killed(), group.number(group.peak)
-        speeds = None if given.short else disk_speed(folder)
-    except UnableError as why:
-        print(f"skipped: {why}")
-        return 0
-    finally:
-        shutil.rmtree(folder)
-    print(f"{given.arena} MiB arena, {given.limit} MiB of memory; at most {peak >> 20} MiB used")
-    show(found, count * ROW_BYTES)
-    if speeds is not None:
-        in_order, by_rows = speeds
-        print(f"the disk itself: {in_order:.0f} MB/s in order, {by_rows:.0f} by rows, one by one")
-    print(f"killed for memory: {killed}; exit status {status}")
-    return 1 if killed or status else 0
+    options = faulting.arguments(__doc__, 2, "epochs of each kind; 1 is the short form")
+    tally = Tally(f"an arena in {LIMIT >> 20} MiB of memory", options.seed)
+    with tempfile.TemporaryDirectory(prefix="fastcache-faults-") as folder:
+        try:
+            run(options, Path(folder), tally)
+        except UnableError as why:
+            print(f"left out: {why}")
+    return tally.end()
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -234,8 +234,8 @@ def recorded(monkeypatch, name):
 def test_the_sampler_reads_ahead(saved, monkeypatch):
     """F5: what comes next is asked for by the process that knows the order."""
     aside = recorded(monkeypatch, "bring_aside")
-    small_room(saved).ahead = COUNT
     sampler = fc.ArenaSampler(saved, ahead=32)
+    small_room(saved).ahead = COUNT
     for _batch in DataLoader(saved, batch_size=16, sampler=sampler):
         pass
     starts = np.concatenate([extents.starts for extents in aside])
