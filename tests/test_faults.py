@@ -34,7 +34,7 @@ SABOTAGE = {
     "full_disk": "disk.disk_full = lambda folder, need: ArenaFileError(28, 'full')",
     "hostile": "opening.check_values = lambda *given: None",
     "kill_packing": "packing.Packing._recall = lambda *given: None",
-    "small_cgroup": "paging._FITS = 1e9",  # it would be read as if all fitted
+    "small_cgroup": "paging.spare = lambda room: -(1 << 50)",  # as if all fitted
     "truncate": "verification._Check._is_whole = lambda *given: True",
 }
 

@@ -28,14 +28,21 @@ from fastcache.memory.reads import pages_read
 
 _PAGE = 4096  # C rounds to those that the system has
 _AROUND = 1 << 20  # fetched with what is missed, if all fits
-# What is left free of the room: batches and other processes take from it between two surveys.
-_FITS, _STAYS = 0.9, 0.7
-# What one call reads ahead of the rest at most: several wait, and batches that workers have begun.
-_AHEAD = 1 / 16
+_SPARE, _SPARE_MOST = 0.3, 2 << 30  # share of the room, and bytes where that would be much more
 _SURVEY = 512 << 20  # bytes of samples from one look at the system's limits to the next
 _LOOK = 64  # samples from one look at what had to be read to the next
 _PROBE = 8  # of so many chunks that are not due, some samples of one are asked for
 _QUEUE = 4  # chunks that wait for the helper thread at most
+
+
+def spare(room: int) -> int:
+    """Return what is left free of the room: batches and others take from it between two surveys.
+
+    A third of it is free even if everything fits. A fifth is what one call may read ahead, since
+    several wait, beside batches that workers have begun.
+    """
+    return int(min(_SPARE * room, _SPARE_MOST + 0.05 * room))
+
 
 # The arenas of files that are open in this process: they share what room there is.
 _open: "weakref.WeakSet[Paging]" = weakref.WeakSet()
@@ -133,9 +140,10 @@ class Paging:
         self._unsurveyed = 0
         total = sum(one.total_bytes for one in tuple(_open))
         room = self._room()
-        passes = total > room * _FITS
-        self.stays = room * _STAYS / total if passes else 1.0
-        self.ahead = int(room * _AHEAD) // self._sample_bytes if passes else self._count
+        free = spare(room)
+        passes = total > room - free // 3
+        self.stays = (room - free) / total if passes else 1.0
+        self.ahead = free // 5 // self._sample_bytes if passes else self._count
         block = self._block()
         if passes != self.passes and block is not None:
             block.advise(*self._values, "random" if passes else "normal")

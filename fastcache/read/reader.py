@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy.typing as npt
 
-from fastcache.errors import BlockError, ClosedError, NotKeptError
+from fastcache.errors import ClosedError, FastcacheError, NotKeptError
 from fastcache.memory.arena import Arena
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn
 from fastcache.memory.row_numbers import AllRows, RowNumbers
@@ -138,7 +138,7 @@ class ArenaReader:
         self._opened = None
         self._over.clear()
         if not self.closed and (paging := self.arena.paging) is not None:
-            with suppress(BlockError):  # what was read ahead, or not, does not matter any more
+            with suppress(FastcacheError):  # what was read ahead does not matter any more
                 paging.settle()
         self.arena.close()
 

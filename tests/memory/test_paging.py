@@ -110,6 +110,12 @@ def test_of_what_does_not_fit_only_the_samples_are_read():
     assert block.calls[-1] == ("pageout", [8 * ROW], [2 * ROW])
 
 
+@pytest.mark.parametrize(("room", "free"), [(0, 0), (5, 1.5), (10, 2.5), (100, 7), (400, 22)])
+def test_what_is_left_free(room, free):
+    """E8: three tenths, but of hundreds of GiB much less."""
+    assert paging.spare(room << 30) == int(free * (1 << 30))
+
+
 def test_arenas_share_the_room():
     room = int(LAYOUT.total_bytes * 1.5)
     one, _block = made(room)

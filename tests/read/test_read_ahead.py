@@ -246,7 +246,7 @@ def test_what_is_read_ahead_fits(saved, monkeypatch):
     aside = recorded(monkeypatch, "bring_aside")
     small_room(saved, share=0.5)
     saved.read_ahead(range(COUNT))
-    assert len(aside[0].starts) == COUNT // 2 // 16
+    assert len(aside[0].starts) == int(COUNT * 0.5 * 0.3 / 5)
 
 
 def test_samples_one_by_one_are_asked_for_together(saved, monkeypatch):
