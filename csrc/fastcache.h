@@ -105,11 +105,15 @@ typedef enum fc_advice {
   FC_WILLNEED, /* read ahead: pages that the range touches */
   FC_DONTNEED, /* drop this process's pages that lie in it wholly; files and memfds keep the data */
   FC_COLD,     /* such pages are the first to go when memory is short (Linux 5.4, else FC_E_IO) */
+  FC_PAGEOUT,  /* such pages go now, out of the cache too unless others map them (likewise) */
+  FC_RANDOM,   /* a page that is missed is read alone, without what lies around it */
+  FC_NORMAL,   /* the system decides what is read with it, as before */
 } fc_advice;
 
-/* Tell the kernel what will become of a range; FC_E_ARGUMENT if it leaves the block. */
-fc_status fc_block_advise(const fc_block *block, size_t offset, size_t length, fc_advice advice,
-                          int *detail);
+/* Tell the kernel what will become of `count` ranges; FC_E_ARGUMENT, and nothing is done, if one
+ * leaves the block.  FC_E_IO ends it at the range that the system refused. */
+fc_status fc_block_advise(const fc_block *block, const int64_t *offsets, const int64_t *lengths,
+                          size_t count, fc_advice advice, int *detail);
 /* Unmap and close either kind; a closed block may be closed again. */
 void fc_block_close(fc_block *block);
 

@@ -23,8 +23,13 @@
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
 #endif
-#if defined(__linux__) && !defined(MADV_COLD)
-#define MADV_COLD 20 /* Linux 5.4: newer than the headers of the oldest systems we build on */
+#ifdef __linux__ /* 5.4: newer than the headers of the oldest systems we build on */
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#endif
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
 #endif
 
 static size_t page_size(void) {
@@ -79,33 +84,35 @@ fc_status fc_block_map_file(fc_block *block, size_t at, int fd, size_t file_offs
   return FC_OK;
 }
 
-fc_status fc_block_advise(const fc_block *block, size_t offset, size_t length, fc_advice advice,
-                          int *detail) {
-  const size_t page = page_size();
-  int kernel;
-  *detail = 0;
-  if (block->data == NULL || offset > block->size || length > block->size - offset) {
-    return FC_E_ARGUMENT;
-  }
-  size_t begin = offset, end = offset + length;
+/* What the kernel calls an advice; -1 where this system has no such, -2 if there is none at all. */
+static int kernel_advice(fc_advice advice) {
   switch (advice) {
     case FC_WILLNEED:
-      kernel = MADV_WILLNEED;
-      break;
+      return MADV_WILLNEED;
     case FC_DONTNEED:
-      kernel = MADV_DONTNEED;
-      break;
+      return MADV_DONTNEED;
+    case FC_RANDOM:
+      return MADV_RANDOM;
+    case FC_NORMAL:
+      return MADV_NORMAL;
+#ifdef MADV_PAGEOUT
     case FC_COLD:
-#ifdef MADV_COLD
-      kernel = MADV_COLD;
-      break;
+      return MADV_COLD;
+    case FC_PAGEOUT:
+      return MADV_PAGEOUT;
 #else
-      *detail = ENOSYS;
-      return FC_E_IO;
+    case FC_COLD:
+    case FC_PAGEOUT:
+      return -1;
 #endif
     default:
-      return FC_E_ARGUMENT;
+      return -2;
   }
+}
+
+static fc_status advise_range(const fc_block *block, size_t begin, size_t end, fc_advice advice,
+                              int kernel, int *detail) {
+  const size_t page = page_size();
   if (advice == FC_WILLNEED) { /* pages that are used in part are needed */
     begin -= begin % page;
     end += (page - end % page) % page;
@@ -114,9 +121,30 @@ fc_status fc_block_advise(const fc_block *block, size_t offset, size_t length, f
     end -= end % page;
   }
   if (begin >= end) return FC_OK;
-  if (madvise(block->data + begin, end - begin, kernel) != 0) {
-    *detail = errno;
+  if (madvise(block->data + begin, end - begin, kernel) == 0) return FC_OK;
+  /* What Linux without swap says of addresses behind which there is no file: nothing to read. */
+  if (advice == FC_WILLNEED && errno == EBADF) return FC_OK;
+  *detail = errno;
+  return FC_E_IO;
+}
+
+fc_status fc_block_advise(const fc_block *block, const int64_t *offsets, const int64_t *lengths,
+                          size_t count, fc_advice advice, int *detail) {
+  const int kernel = kernel_advice(advice);
+  *detail = 0;
+  if (block->data == NULL || kernel == -2) return FC_E_ARGUMENT;
+  for (size_t k = 0; k < count; k++) { /* all of it is right, or nothing is done */
+    if (offsets[k] < 0 || lengths[k] < 0 || (size_t)offsets[k] > block->size) return FC_E_ARGUMENT;
+    if ((size_t)lengths[k] > block->size - (size_t)offsets[k]) return FC_E_ARGUMENT;
+  }
+  if (kernel == -1) {
+    *detail = ENOSYS;
     return FC_E_IO;
+  }
+  for (size_t k = 0; k < count; k++) {
+    const size_t begin = (size_t)offsets[k], end = begin + (size_t)lengths[k];
+    const fc_status status = advise_range(block, begin, end, advice, kernel, detail);
+    if (status != FC_OK) return status;
   }
   return FC_OK;
 }

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from fastcache.memory.budget import Budget
     from fastcache.memory.files import verify
+    from fastcache.memory.pressure import MemoryPressure, on_memory_pressure
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
     from fastcache.read.opening import open  # noqa: A004 - users write fastcache.open
@@ -49,6 +50,7 @@ _LAZY = {
     "GramianAngularField": "fastcache.gaf",
     "Limits": "fastcache.fill.limits",
     "MarkovTransitionField": "fastcache.gaf",
+    "MemoryPressure": "fastcache.memory.pressure",
     "Plan": "fastcache.fill.plan",
     "Plans": "fastcache.fill.plans",
     "RecurrencePlot": "fastcache.gaf",
@@ -57,6 +59,7 @@ _LAZY = {
     "collate": "fastcache.read.collate",
     "gramian_angular_field": "fastcache.gaf",
     "plan_for": "fastcache.fill.planning",
+    "on_memory_pressure": "fastcache.memory.pressure",
     "open": "fastcache.read.opening",
     "plots": "fastcache.tools",
     "verify": "fastcache.memory.files",
@@ -73,6 +76,7 @@ __all__ = [
     "GramianAngularField",
     "Limits",
     "MarkovTransitionField",
+    "MemoryPressure",
     "Plan",
     "Plans",
     "RecurrencePlot",
@@ -82,6 +86,7 @@ __all__ = [
     "collate",
     "errors",
     "gramian_angular_field",
+    "on_memory_pressure",
     "open",
     "plan_for",
     "plots",

@@ -23,6 +23,7 @@ TIMES = {
     "full_disk": 3,
     "hostile": 200,
     "kill_packing": 4,
+    "small_cgroup": 1,
     "truncate": 80,
 }
 
@@ -33,6 +34,7 @@ SABOTAGE = {
     "full_disk": "disk.disk_full = lambda folder, need: ArenaFileError(28, 'full')",
     "hostile": "opening.check_values = lambda *given: None",
     "kill_packing": "packing.Packing._recall = lambda *given: None",
+    "small_cgroup": "paging.spare = lambda room: -(1 << 50)",  # as if all fitted
     "truncate": "verification._Check._is_whole = lambda *given: True",
 }
 
@@ -60,7 +62,8 @@ def test_the_scripts_see_faults(script, tmp_path):
     modules = "disk, lock, opening, verification"
     broken.write_text(
         f"import runpy\nfrom fastcache.errors import ArenaFileError\n"
-        f"from fastcache.fill import packing\nfrom fastcache.memory.files import {modules}\n"
+        f"from fastcache.fill import packing\nfrom fastcache.memory import paging\n"
+        f"from fastcache.memory.files import {modules}\n"
         f"{SABOTAGE[script]}\n"
         f"runpy.run_path({str(FOLDER / script)!r} + '.py', run_name='__main__')\n"
     )

@@ -60,9 +60,13 @@ cdef extern from "fastcache.h" nogil:
         FC_WILLNEED
         FC_DONTNEED
         FC_COLD
+        FC_PAGEOUT
+        FC_RANDOM
+        FC_NORMAL
 
-    fc_status fc_block_advise(const fc_block *block, size_t offset, size_t length,
-                              fc_advice advice, int *detail) noexcept
+    fc_status fc_block_advise(const fc_block *block, const int64_t *offsets,
+                              const int64_t *lengths, size_t count, fc_advice advice,
+                              int *detail) noexcept
     void fc_block_close(fc_block *block) noexcept
 
     # ---- probe

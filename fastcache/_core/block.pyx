@@ -4,14 +4,21 @@ import errno
 import sys
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastcache._core cimport _capi
 from fastcache._core._status cimport raise_for_status
 
 from fastcache.errors import ArgumentError, BlockError, ClosedError
 
-_ADVICE = {"willneed": _capi.FC_WILLNEED, "dontneed": _capi.FC_DONTNEED, "cold": _capi.FC_COLD}
+_ADVICE = {
+    "willneed": _capi.FC_WILLNEED,
+    "dontneed": _capi.FC_DONTNEED,
+    "cold": _capi.FC_COLD,
+    "pageout": _capi.FC_PAGEOUT,
+    "random": _capi.FC_RANDOM,
+    "normal": _capi.FC_NORMAL,
+}
 
 
 cdef int _check_size(object size) except -1:
@@ -168,21 +175,32 @@ cdef class Block:
             _capi.fc_block_close(&self.block)  # others may get the addresses: nothing is ours now
         raise_for_status(status, detail, doing)
 
-    def advise(self, size_t offset, size_t length, str advice):
-        """Tell the kernel that a range "willneed" be read, or that it can do without: "dontneed"
-        unmaps its pages here, "cold" makes them the first to go when memory is short."""
+    def advise(self, const int64_t[::1] offsets, const int64_t[::1] lengths, str advice):
+        """Tell the kernel what will become of ranges; runs without the GIL.
+
+        "willneed": they will be read. "dontneed": their pages are unmapped here. "cold": these are
+        the first to go when memory is short. "pageout": they go now, out of the system's cache too
+        unless other processes map them, or the files are another user's. "random": of what is
+        missed nothing around is read with it. "normal" takes that back.
+        """
         cdef int detail = 0
         cdef _capi.fc_status status
         self._check_open()
         if advice not in _ADVICE:
             raise ArgumentError(f"advice={advice!r}: give {', '.join(map(repr, _ADVICE))}")
+        if offsets.shape[0] != lengths.shape[0]:
+            raise ArgumentError(f"{offsets.shape[0]} offsets, but {lengths.shape[0]} lengths")
         cdef _capi.fc_advice kind = _ADVICE[advice]
+        cdef size_t count = offsets.shape[0]
+        if count == 0:
+            return
         self.exports += 1  # nobody may unmap it meanwhile
         with nogil:
-            status = _capi.fc_block_advise(&self.block, offset, length, kind, &detail)
+            status = _capi.fc_block_advise(&self.block, &offsets[0], &lengths[0], count, kind,
+                                           &detail)
         self.exports -= 1
-        raise_for_status(status, detail, f"advising {length} bytes at {offset} of a block of "
-                                         f"{self.block.size}")
+        raise_for_status(status, detail, f"advising {count} ranges of a block of "
+                                         f"{self.block.size}: {advice}")
 
     def seal(self):
         """Make the mapping read-only for good."""

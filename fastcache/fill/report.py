@@ -29,7 +29,8 @@ class Report(Mapping[str, Any]):
     ``arena_bytes``, ``scratch_bytes``, ``threads``, ``cpu`` (instruction set in use),
     ``probe_seconds``, ``fill_seconds``, ``columns`` (name to what is known of the column),
     ``failed_later`` (path and reason of files that broke after the fill, as far as this process
-    has asked for them).
+    has asked for them), ``stays`` (of an arena on disk that is larger than the room in memory now:
+    the share of its rows, from the first on, that stay there while others pass; else 1).
 
     Of every column: ``row``, a row in words. Of a column that was decoded from files also:
 
@@ -80,6 +81,7 @@ class Report(Mapping[str, Any]):
             *_shard_told(facts.get("shard")),
             ("failed", f"{len(facts['failed']):,} (on_error={facts['on_error']!r})"),
             ("home", f"{facts['home']}, {'pinned' if facts['pinned'] else 'not pinned'}"),
+            *_stays_told(facts.get("stays", 1.0)),
             ("keep", str(facts["keep"])),
             ("arena", format_bytes(facts["arena_bytes"])),
             ("scratch", f"at most {format_bytes(facts['scratch_bytes'])}"),
@@ -110,6 +112,12 @@ def _shard_told(shard: list[int] | None) -> list[tuple[str, str]]:
         return []
     rank, world, samples = shard
     return [("shard", f"{rank} of {world}, which have {samples:,} samples together")]
+
+
+def _stays_told(stays: float) -> list[tuple[str, str]]:
+    if stays == 1:
+        return []
+    return [("in memory", f"the first {stays:.0%} of the rows stay there, the others pass")]
 
 
 def _counts(key: str, value: object) -> bool:

@@ -18,14 +18,21 @@ class _CgroupFiles:
     limits: tuple[str, ...]
     usage: str
     cache: str  # key in memory.stat: file pages that the kernel drops before it refuses
+    active: str  # file pages that were used more than once: it drops them, but not as readily
     unlimited: int | None  # from which number on a limit is none
 
 
 _V1 = _CgroupFiles(
-    ("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file", _V1_UNLIMITED
+    ("memory.limit_in_bytes",),
+    "memory.usage_in_bytes",
+    "total_inactive_file",
+    "total_active_file",
+    _V1_UNLIMITED,
 )
 # memory.swap.max is left out on purpose: it bounds swap, which no plan counts on.
-_V2 = _CgroupFiles(("memory.max", "memory.high"), "memory.current", "inactive_file", None)
+_V2 = _CgroupFiles(
+    ("memory.max", "memory.high"), "memory.current", "inactive_file", "active_file", None
+)
 
 
 def _memory_paths(system: SystemFiles) -> dict[str, str]:
@@ -60,21 +67,28 @@ def _memory_mounts(system: SystemFiles) -> Iterator[tuple[str, str, str]]:
             yield kind, root, point
 
 
-def _used(system: SystemFiles, folder: str, files: _CgroupFiles) -> int | None:
-    """Return what a group uses, less what the kernel would drop first."""
+def _stated(stat: str, key: str) -> int | None:
+    line = re.search(rf"^{key} ([0-9]{{1,20}})$", stat, re.MULTILINE)
+    return int(line[1]) if line else None
+
+
+def _used(system: SystemFiles, folder: str, files: _CgroupFiles, active: bool) -> int | None:
+    """Return what a group uses, less what the kernel would drop first; or less all file pages."""
     usage = system.number(f"{folder}/{files.usage}")
     if usage is None:
         return None
-    stat = system.text(f"{folder}/memory.stat")
-    cache = re.search(rf"^{files.cache} ([0-9]{{1,20}})$", stat or "", re.MULTILINE)
+    stat = system.text(f"{folder}/memory.stat") or ""
+    cache = _stated(stat, files.cache)
     if cache is None:  # all of the usage counts then: less is allowed, never more
         system.refuse(f"{folder}/memory.stat")
         return usage
-    return max(0, usage - int(cache[1]))
+    if active:
+        cache += _stated(stat, files.active) or 0
+    return max(0, usage - cache)
 
 
 def _group_limits(
-    system: SystemFiles, folder: str, label: str, files: _CgroupFiles
+    system: SystemFiles, folder: str, label: str, files: _CgroupFiles, active: bool
 ) -> Iterator[Limit]:
     """Yield what the limits of one group leave."""
     if not any(system.has(f"{folder}/{name}") for name in (*files.limits, files.usage)):
@@ -87,13 +101,17 @@ def _group_limits(
         limit = system.number(path)
         if limit is None or (files.unlimited is not None and limit >= files.unlimited):
             continue
-        used = _used(system, folder, files)
+        used = _used(system, folder, files, active)
         if used is not None:
-            yield Limit(f"control group {label} ({name})", max(0, limit - used))
+            yield Limit(f"control group {label} ({name})", max(0, limit - used), limit)
 
 
-def cgroup_limits(system: SystemFiles) -> Iterator[Limit]:
-    """Yield what each control group above this process leaves, nearest first."""
+def cgroup_limits(system: SystemFiles, active: bool = False) -> Iterator[Limit]:
+    """Yield what each control group above this process leaves, nearest first.
+
+    Pages of files that the kernel would drop before it refuses count as left; with `active` those
+    as well that it would rather keep.
+    """
     paths = _memory_paths(system)
     for kind, mount_root, point in _memory_mounts(system):
         if kind not in paths:
@@ -105,4 +123,5 @@ def cgroup_limits(system: SystemFiles) -> Iterator[Limit]:
         files = _V2 if kind == "cgroup2" else _V1
         for group in (below, *below.parents) if below.parts else (below,):
             folder = str(PurePosixPath(point) / group)
-            yield from _group_limits(system, folder, str(PurePosixPath("/") / group), files)
+            label = str(PurePosixPath("/") / group)
+            yield from _group_limits(system, folder, label, files, active)

@@ -21,7 +21,7 @@ from fastcache.memory.system import Limit, SystemFiles
 if sys.platform != "win32":
     import resource
 
-__all__ = ["Limit", "SystemLimits", "disk_limit", "system_limits"]
+__all__ = ["Limit", "SystemLimits", "disk_limit", "room_for_files", "system_limits"]
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,22 @@ class SystemLimits:
     unread: tuple[str, ...] = ()
 
 
-def _available(system: SystemFiles) -> int:
+def _kilobytes(text: str, key: str) -> tuple[bool, int | None]:
+    """Return whether a line of /proc/meminfo is there, and its bytes if it makes sense."""
+    line = re.search(rf"^{key}:(.*)$", text, re.MULTILINE)
+    value = re.fullmatch(r"\s*([0-9]{1,20}) kB\s*", line[1]) if line else None
+    return line is not None, int(value[1]) * 1024 if value else None
+
+
+def _machine(system: SystemFiles) -> Limit:
     """Return the memory that the kernel would give without swapping."""
     text = system.text("proc/meminfo") or ""
-    line = re.search(r"^MemAvailable:(.*)$", text, re.MULTILINE)
-    value = re.fullmatch(r"\s*([0-9]{1,20}) kB\s*", line[1]) if line else None
-    if value:
-        return int(value[1]) * 1024
-    if line:
-        system.refuse("proc/meminfo")
-    return int(psutil.virtual_memory().available)  # no Linux, or an old one: psutil knows how
+    stated, available = _kilobytes(text, "MemAvailable")
+    if available is None:
+        if stated:
+            system.refuse("proc/meminfo")
+        available = int(psutil.virtual_memory().available)  # no Linux, or an old one
+    return Limit("available memory", available, _kilobytes(text, "MemTotal")[1])
 
 
 def _address_space(system: SystemFiles) -> Iterator[Limit]:
@@ -65,7 +71,7 @@ def _address_space(system: SystemFiles) -> Iterator[Limit]:
         system.refuse("proc/self/statm")
         return
     used = int(pages[0]) * resource.getpagesize()
-    yield Limit("address space (ulimit -v)", max(0, limit - used))
+    yield Limit("address space (ulimit -v)", max(0, limit - used), limit)
 
 
 def system_limits(root: Path = Path("/")) -> SystemLimits:
@@ -78,11 +84,26 @@ def system_limits(root: Path = Path("/")) -> SystemLimits:
     """
     system = SystemFiles(root)
     limits = [
-        Limit("available memory", _available(system)),
+        _machine(system),
         *cgroup_limits(system),
         *_address_space(system),
     ]
     return SystemLimits(tuple(dict.fromkeys(limits)), tuple(system.unread))
+
+
+def room_for_files(root: Path = Path("/")) -> int:
+    """Return how many bytes of files the system could hold in its cache for this process.
+
+    Whatever is in the cache now counts as room: it would make way.
+
+    Parameters
+    ----------
+    root : Path
+        As for :func:`system_limits`.
+    """
+    system = SystemFiles(root)
+    limits = [_machine(system), *cgroup_limits(system, active=True)]
+    return min(limit.bytes for limit in limits)
 
 
 def disk_limit(folder: Path) -> Limit:

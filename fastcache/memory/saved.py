@@ -17,6 +17,7 @@ from fastcache.memory.files.opening import map_files, with_manifest
 from fastcache.memory.files.saving import plan_of, runs_of, save_columns
 from fastcache.memory.files.writer import ArenaWriter
 from fastcache.memory.layout import ArenaLayout, plan_layout
+from fastcache.memory.paging import Paging, paging_of
 
 _Self = TypeVar("_Self", bound="SavedArena")
 _PIECE = 8 << 20  # bytes that a thread copies before it takes the next
@@ -48,6 +49,14 @@ class SavedArena:
     def home(self) -> str:
         """Where it lies: "ram" or "disk"."""
         return "disk" if isinstance(self._open().handle, share.FileHandle) else "ram"
+
+    @property
+    def paging(self) -> Paging | None:
+        """How its files are paged; None for one that does not lie in files."""
+        claim = self._open()
+        if not isinstance(claim.handle, share.FileHandle):
+            return None
+        return paging_of(claim.data, self.layout)
 
     def on_free(self, call: Callable[[], object]) -> None:
         """Have `call` called when the arena's memory is given back, however that comes about."""

@@ -1,7 +1,7 @@
 """The system's own files, read so that nothing in them can go wrong for the reader."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _NUMBER = re.compile(r"[0-9]{1,20}")  # more digits than any kernel writes are garbage
@@ -9,10 +9,14 @@ _NUMBER = re.compile(r"[0-9]{1,20}")  # more digits than any kernel writes are g
 
 @dataclass(frozen=True)
 class Limit:
-    """Bytes that one limit leaves, and what to call it in a message."""
+    """Bytes that one limit leaves, and what to call it in a message.
+
+    `total` is what it allows in all; None where that is not known.
+    """
 
     name: str
     bytes: int
+    total: int | None = field(default=None, compare=False)
 
 
 class SystemFiles:

@@ -7,10 +7,11 @@ import numpy.typing as npt
 import torch
 
 from fastcache._core.batch import CopyJob
-from fastcache.fill.kept import DECODED, Decoding, KeptRows
+from fastcache.fill.kept import DECODED, ENCODED, Decoding, KeptRows
 from fastcache.memory.arena import DenseColumn, RaggedColumn
+from fastcache.memory.extents import Extents
 from fastcache.read.buffers import STREAM_FROM, new_bytes
-from fastcache.read.columns import ArrayReader, Gathered, Pixels, Reader, Rows
+from fastcache.read.columns import ArrayReader, Gathered, Pixels, Reader, Rows, extents_in
 from fastcache.read.fetching import Fetch
 from fastcache.schema import Image, Mask
 
@@ -82,6 +83,12 @@ class FetchReader(ArrayReader):
         batch.run()
         batch.finish()
         return out
+
+    def extents(self, rows: Rows) -> Extents:
+        forms, places = self.kept.forms[rows], self.kept.places[rows]
+        decoded = extents_in(self._column, places[forms == DECODED])
+        encoded = extents_in(self.kept.encoded, places[forms == ENCODED])
+        return Extents(*(np.concatenate(pair) for pair in zip(decoded, encoded, strict=True)))
 
     def gather(self, rows: Rows) -> Gathered:
         shapes = self.shapes(rows)

@@ -51,7 +51,12 @@ class ArenaHolder:
     def report(self) -> Report:
         """What was chosen, what it took, and what failed; prints as a table."""
         reader = self._reader
-        return Report({**reader.catalog["report"], "home": reader.arena.home}, reader.late)
+        now: dict[str, Any] = {"home": reader.arena.home, "stays": 1.0}
+        paging = reader.arena.paging
+        if paging is not None:
+            paging.survey()
+            now["stays"] = paging.stays
+        return Report({**reader.catalog["report"], **now}, reader.late)
 
     @property
     def plan(self) -> Plan:

@@ -1,13 +1,14 @@
 """An arena opened for reading: its columns' readers, and batches gathered by threads."""
 
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy.typing as npt
 
-from fastcache.errors import ClosedError, NotKeptError
+from fastcache.errors import ClosedError, FastcacheError, NotKeptError
 from fastcache.memory.arena import Arena
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn
 from fastcache.memory.row_numbers import AllRows, RowNumbers
@@ -15,6 +16,7 @@ from fastcache.memory.windows import WindowColumn
 from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
 from fastcache.read.fetch import FetchReader
+from fastcache.read.paged import ask_ahead, paged_in
 from fastcache.read.pipeline import Pipeline
 from fastcache.read.readers import make_reader, make_readers
 from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
@@ -118,10 +120,26 @@ class ArenaReader:
         name = self.catalog["paths"].get(column)
         return None if name is None else make_reader(self.arena, name, _PATHS)
 
+    def paged(self, rows: Rows) -> AbstractContextManager[None]:
+        """Within it samples in some rows are read: what of their files is missing comes at once."""
+        paging = self.arena.paging
+        if paging is None:
+            return nullcontext()
+        return paged_in(paging, self.readers, rows, len(self.arena))
+
+    def read_ahead(self, rows: Rows) -> None:
+        """Have the pages of samples in some rows read that will be needed soon."""
+        paging = self.arena.paging
+        if paging is not None:
+            ask_ahead(paging, self.readers, rows)
+
     def close(self) -> None:
         """Let go of the arena's memory, and close it; if others still hold it, all is as before."""
         self._opened = None
         self._over.clear()
+        if not self.closed and (paging := self.arena.paging) is not None:
+            with suppress(FastcacheError):  # what was read ahead does not matter any more
+                paging.settle()
         self.arena.close()
 
     def _check_open(self) -> None:

@@ -92,34 +92,55 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         return self._sample(position)
 
     def _sample(self, position: int) -> Any:
-        row = int(self._rows[position])
+        rows = self._rows[position : position + 1]
+        row = int(rows[0])
         readers = self._reader.readers_over(self._pipeline)
-        if self._labels is None:
-            return self._pipeline.sample(readers, lambda _: row)
-        label = self._label_column("samples")
-        return self._pipeline.sample(
-            {**readers, label: self._labels}, lambda name: position if name == label else row
-        )
+        label = None
+        if self._labels is not None:
+            label = self._label_column("samples")
+            readers = {**readers, label: self._labels}
+        with self._reader.paged(rows):
+            return self._pipeline.sample(readers, lambda n: position if n == label else row)
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return the samples of a batch; torch's fetcher calls this, then collates."""
         overridden = type(self).__getitem__ is not ArenaView.__getitem__
         one_by_one = self._pipeline.per_sample or isinstance(self._labels, LabelList)
-        if overridden or one_by_one:
+        if overridden:
             return [self[index] for index in indices]
         positions = _positions(indices, len(self))
+        at = self._rows[positions]
+        if one_by_one:
+            with self._reader.paged(at):
+                return [self[index] for index in indices]
         readers = self._reader.readers_over(self._pipeline)
-        rows = dict.fromkeys(readers, self._rows[positions])
+        rows = dict.fromkeys(readers, at)
         if self._labels is not None:
             label = self._label_column("samples")
             readers = {**readers, label: self._labels}
             rows[label] = positions
-        columns = gather(readers, rows, self._threads)
+        with self._reader.paged(at):
+            columns = gather(readers, rows, self._threads)
         picks = {name: reader.pick for name, reader in readers.items()}
         if isinstance(self._structure, str) and not readers[self._structure].stacks:
             pick, values = picks[self._structure], columns[self._structure]
             return [pick(values, k) for k in range(len(positions))]
         return ArenaBatch(self._structure, columns, picks, len(positions))
+
+    def read_ahead(self, indices: Sequence[SupportsIndex]) -> None:
+        """Have samples of an arena on disk read into the system's cache: they will be used soon.
+
+        Returns before they are there. All processes share that cache, so the main process may ask
+        for what the workers of a ``DataLoader`` will read; :class:`fastcache.ArenaSampler` does.
+        An arena in memory has nothing to read.
+
+        Parameters
+        ----------
+        indices : sequence of int, or int64 array
+            At least some dozens at once; neighbours are read together.
+        """
+        positions = _positions(indices, len(self))
+        self._reader.read_ahead(self._rows[positions])
 
     # -- callables ----------------------------------------------------------------------------
 

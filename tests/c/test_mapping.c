@@ -161,6 +161,11 @@ static void test_files_side_by_side(void) {
   fc_block_close(&block);
 }
 
+static fc_status advise_one(const fc_block *block, int64_t at, int64_t length, fc_advice advice,
+                            int *detail) {
+  return fc_block_advise(block, &at, &length, 1, advice, detail);
+}
+
 static void test_refusals(void) {
   fc_block block = reserve(PAGES), closed = block, memory;
   const int fd = make_file(2, 1);
@@ -200,7 +205,7 @@ static void test_refusals(void) {
 
   closed.data = NULL;
   CHECK_INT(map(&closed, 0, fd, 0, 1, &detail), FC_E_ARGUMENT);
-  CHECK_INT(fc_block_advise(&closed, 0, page, FC_WILLNEED, &detail), FC_E_ARGUMENT);
+  CHECK_INT(advise_one(&closed, 0, (int64_t)page, FC_WILLNEED, &detail), FC_E_ARGUMENT);
 #ifdef __linux__
   CHECK_INT(fc_block_create(&memory, page, "test", &detail), FC_OK);
   CHECK_INT(map(&memory, 0, fd, 0, 1, &detail), FC_E_ARGUMENT); /* others rely on its bytes */
@@ -216,7 +221,7 @@ static void advise(fc_block *block, size_t at, size_t length, fc_advice advice, 
   CHECK_CONTEXT("advice %d for %zu at %zu", (int)advice, length, at);
   advised_begin = NULL;
   advised_length = 0;
-  CHECK_INT(fc_block_advise(block, at, length, advice, &detail), FC_OK);
+  CHECK_INT(advise_one(block, (int64_t)at, (int64_t)length, advice, &detail), FC_OK);
   CHECK_INT(advised_length, expected);
   CHECK(expected == 0 || advised_begin == block->data + begin);
 }
@@ -240,17 +245,50 @@ static void test_advice(void) {
 #ifdef MADV_COLD
   advise(&block, 1, 3 * page, FC_COLD, page, 2 * page);
   CHECK_INT(advised, MADV_COLD);
+  advise(&block, 1, 3 * page, FC_PAGEOUT, page, 2 * page);
+  CHECK_INT(advised, MADV_PAGEOUT);
 #endif
+  advise(&block, 0, 2 * page, FC_RANDOM, 0, 2 * page);
+  CHECK_INT(advised, MADV_RANDOM);
+  advise(&block, 0, 2 * page, FC_NORMAL, 0, 2 * page);
+  CHECK_INT(advised, MADV_NORMAL);
   for (size_t k = 0; k < PAGES; k++) CHECK_INT(block.data[k * page], 1 + k); /* read again */
 
-  CHECK_INT(fc_block_advise(&block, PAGES * page + 1, 0, FC_COLD, &detail), FC_E_ARGUMENT);
-  CHECK_INT(fc_block_advise(&block, 1, PAGES * page, FC_COLD, &detail), FC_E_ARGUMENT);
-  CHECK_INT(fc_block_advise(&block, 1, SIZE_MAX, FC_COLD, &detail), FC_E_ARGUMENT);
-  CHECK_INT(fc_block_advise(&block, 0, page, (fc_advice)9, &detail), FC_E_ARGUMENT);
+  const int64_t all = (int64_t)(PAGES * page), one = (int64_t)page;
+  CHECK_INT(advise_one(&block, all + 1, 0, FC_COLD, &detail), FC_E_ARGUMENT);
+  CHECK_INT(advise_one(&block, 1, all, FC_COLD, &detail), FC_E_ARGUMENT);
+  CHECK_INT(advise_one(&block, 1, INT64_MAX, FC_COLD, &detail), FC_E_ARGUMENT);
+  CHECK_INT(advise_one(&block, -1, one, FC_COLD, &detail), FC_E_ARGUMENT);
+  CHECK_INT(advise_one(&block, 0, -1, FC_COLD, &detail), FC_E_ARGUMENT);
+  CHECK_INT(advise_one(&block, 0, one, (fc_advice)9, &detail), FC_E_ARGUMENT);
   fail_call(1, EIO);
-  CHECK_INT(fc_block_advise(&block, 0, page, FC_WILLNEED, &detail), FC_E_IO);
+  CHECK_INT(advise_one(&block, 0, one, FC_WILLNEED, &detail), FC_E_IO);
   CHECK_INT(detail, EIO);
+  fail_call(1, EBADF);
+  CHECK_INT(advise_one(&block, 0, one, FC_WILLNEED, &detail), FC_OK); /* there is no file */
+  fail_call(1, EBADF);
+  CHECK_INT(advise_one(&block, 0, one, FC_RANDOM, &detail), FC_E_IO);
   fail_call(0, 0);
+  fc_block_close(&block);
+}
+
+static void test_advice_for_many_ranges(void) {
+  fc_block block = reserve(PAGES);
+  const int64_t one = (int64_t)page;
+  int64_t starts[] = {0, 2 * one, 3 * one}, lengths[] = {one, one, one};
+  int detail = -1;
+  CHECK_INT(fc_block_advise(&block, starts, lengths, 0, FC_NORMAL, &detail), FC_OK);
+  CHECK_INT(fc_block_advise(&block, starts, lengths, 3, FC_NORMAL, &detail), FC_OK);
+  CHECK(advised_begin == block.data + 3 * page);
+  fail_call(2, EIO);
+  CHECK_INT(fc_block_advise(&block, starts, lengths, 3, FC_NORMAL, &detail), FC_E_IO);
+  CHECK_INT(detail, EIO);
+  CHECK(advised_begin == block.data + 2 * page); /* there it ended */
+  fail_call(0, 0);
+  starts[2] = (int64_t)(PAGES * page); /* found out before the first is advised */
+  advised_begin = NULL;
+  CHECK_INT(fc_block_advise(&block, starts, lengths, 3, FC_NORMAL, &detail), FC_E_ARGUMENT);
+  CHECK(advised_begin == NULL);
   fc_block_close(&block);
 }
 
@@ -278,6 +316,7 @@ int main(void) {
   test_files_side_by_side();
   test_refusals();
   test_advice();
+  test_advice_for_many_ranges();
   test_failing_calls();
   return check_result();
 }

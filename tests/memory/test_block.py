@@ -327,8 +327,10 @@ def test_files_side_by_side(file):
     pages = np.frombuffer(block, np.uint8).reshape(4, 65536)
     assert pages.min(axis=1).tolist() == pages.max(axis=1).tolist() == [2, 3, 1, 1]
     assert not pages.flags.writeable
-    for advice in ("willneed", "cold", "dontneed"):
-        block.advise(10, 3 * 65536, advice)
+    starts, lengths = np.array([10, 2 * 65536]), np.array([65536, 65536])
+    for advice in ("random", "willneed", "cold", "dontneed", "pageout", "normal"):
+        block.advise(starts, lengths, advice)
+        block.advise(starts[:0], lengths[:0], advice)
     assert pages.min(axis=1).tolist() == [2, 3, 1, 1]
     with pytest.raises(BufferError):
         block.map_file(0, file, 0, 65536)
@@ -337,7 +339,10 @@ def test_files_side_by_side(file):
     del pages
     block.close()
     assert block.closed
-    for use in (lambda: block.map_file(0, file, 0, 65536), lambda: block.advise(0, 1, "cold")):
+    for use in (
+        lambda: block.map_file(0, file, 0, 65536),
+        lambda: block.advise(starts, lengths, "cold"),
+    ):
         with pytest.raises(ClosedError):
             use()
 
@@ -363,10 +368,14 @@ def test_parts_that_cannot_be_mapped(file, tmp_path):
     with pytest.raises(BlockError, match="regular"):
         block.map_file(0, fifo, 0, 65536)
     os.close(fifo)
+    starts, lengths = np.array([0, 1]), np.array([65536, 2 * 65536])
     with pytest.raises(ArgumentError, match="'willneed'"):
-        block.advise(0, 1, "now")
-    with pytest.raises(ArgumentError):
-        block.advise(1, 2 * 65536, "cold")
+        block.advise(starts, lengths, "now")
+    with pytest.raises(ArgumentError, match="2 offsets, but 1 lengths"):
+        block.advise(starts, lengths[:1], "cold")
+    for other in (starts - 1, lengths * 2):
+        with pytest.raises(ArgumentError):
+            block.advise(other, lengths, "cold")
     with pytest.raises(ArgumentError):
         block.allocate(0, 65536)
     with pytest.raises(BlockError):

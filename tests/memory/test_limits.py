@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fastcache.errors import BlockError
 from fastcache.memory import limits
 from fastcache.memory.budget import read_budget
-from fastcache.memory.limits import Limit, disk_limit, system_limits
+from fastcache.memory.limits import Limit, disk_limit, room_for_files, system_limits
 from fastcache.memory.system import SystemFiles
 
 assert odd_hosts  # registers its hosts
@@ -160,3 +160,32 @@ def test_no_content_of_any_file_is_too_odd(tmp_path_factory, file, text):
     assert all(limit.bytes >= 0 for limit in found.limits)
     if not file.startswith(("proc/self/", "sys/fs/cgroup/a")):
         assert read_budget(1 << 62, found).bytes <= 7  # the other group's limit still binds
+
+
+def test_room_for_files(tmp_path):
+    """E8: what the cache holds is room, whether it was used once or more often."""
+    host = Host(tmp_path)
+    assert room_for_files(tmp_path) == 16 * GIB
+    host.place("0::/a\n", v2_mount())
+    host.v2("sys/fs/cgroup/a", 3 * GIB, cache=GIB, max=4 * GIB)
+    stat = f"anon 1\ninactive_file {GIB}\nactive_file {GIB // 2}\n"
+    host.write("sys/fs/cgroup/a/memory.stat", stat)
+    assert room_for_files(tmp_path) == 4 * GIB - (3 * GIB - GIB - GIB // 2)
+    assert system_limits(tmp_path).limits[1].bytes == 4 * GIB - 2 * GIB
+    host.place("4:memory:/b\n", v1_mount())
+    stat = f"total_inactive_file {GIB}\nactive_file 7\ntotal_active_file {2 * GIB}\n"
+    host.v1("sys/fs/cgroup/memory/b", 5 * GIB, 6 * GIB, stat)
+    assert room_for_files(tmp_path) == 4 * GIB
+
+
+def test_limits_tell_what_they_allow_in_all(tmp_path):
+    host = Host(tmp_path)
+    host.meminfo(3 * GIB, total=5 * GIB)
+    host.place("0::/a\n", v2_mount())
+    host.v2("sys/fs/cgroup/a", GIB, max=4 * GIB, high=2 * GIB)
+    found = system_limits(tmp_path)
+    assert [limit.total for limit in found.limits] == [5 * GIB, 4 * GIB, 2 * GIB]
+    host.write("proc/meminfo", "MemAvailable: 9 kB\nMemTotal: many\n")
+    found = system_limits(tmp_path)
+    assert found.limits[0].total is None
+    assert found.unread == ()
