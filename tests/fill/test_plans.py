@@ -120,19 +120,21 @@ def test_what_a_plan_proposes_fits(tmp_path, store):
     assert 0 < limit < plan.samples
     with pytest.raises(BudgetError) as caught:
         filled(ClassFolder(class_folder), store=store, **options)
-    for remedy in plan.remedies:
-        assert remedy in str(caught.value)
+    for remedy in plan.remedies:  # up to what the system leaves, which changes meanwhile
+        assert remedy.partition(" (up to")[0] in str(caught.value)
 
 
 def test_a_proposal_counts_the_scratch_of_resampling(tmp_path):
     """A2: just enough for smaller pixels is not enough: making them takes memory, too."""
     write(tmp_path / "c", {"a.jpg": images.encode(images.photo(300, 4000))})
-    whole = fc.plan_for(tmp_path, threads=1, measure=False).need_bytes
+    whole = fc.plan_for(tmp_path, threads=1, keep="decoded", measure=False).need_bytes
     proposed = 0
     for budget in range(whole // 8, whole, whole // 60):
-        plan = fc.plan_for(tmp_path, budget=budget, threads=1, measure=False)
+        plan = fc.plan_for(tmp_path, budget=budget, threads=1, keep="decoded", measure=False)
         if not plan.fits and "T." in plan.remedies[0]:
-            better = fc.plan_for(tmp_path, store=suggested(plan)[0], budget=budget, threads=1)
+            better = fc.plan_for(
+                tmp_path, store=suggested(plan)[0], budget=budget, threads=1, keep="decoded"
+            )
             assert better.fits
             proposed += 1
     assert proposed > 5
