@@ -38,7 +38,8 @@ def photos(tmp_path_factory) -> list[str]:
 LOOK = """
 import mmap, sys
 own = b"1" * int(sys.argv[2])
-with open(sys.argv[1], "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+with open(sys.argv[1], "rb") as file:
+    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     sum(memory[:: mmap.PAGESIZE])
     print(flush=True)
     sys.stdin.read()
