@@ -2,6 +2,10 @@
  * is left; an item that fails is recorded and the loop goes on. */
 #include "fc_internal.h"
 
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
+                   ATOMIC_INT_LOCK_FREE == 2,
+               "processes share cursors: their atomics must work without locks");
+
 static const char *path_of(const fc_paths *paths, int64_t item) {
   return paths->text + paths->offset[item];
 }
@@ -49,9 +53,10 @@ static fc_status fill_item(fc_fill_job *job, int64_t item, fc_decoder *decoder, 
 fc_status fc_fill_run(fc_fill_job *job) {
   fc_decoder *decoder = fc_decoder_new();
   if (!decoder) return FC_E_NOMEM;
+  fc_cursor *cursor = job->shared ? job->shared : &job->cursor;
   fc_buffer buffer = {0};
   int64_t item;
-  while ((item = fc_cursor_take(&job->cursor)) >= 0) {
+  while ((item = fc_cursor_take(cursor)) >= 0) {
     if (job->status[item] != FC_PENDING) continue;
     int detail = 0;
     fc_status status = fill_item(job, item, decoder, &buffer, &detail);
@@ -64,7 +69,7 @@ fc_status fc_fill_run(fc_fill_job *job) {
     /* What is handed on to Python is counted there. */
     const fc_geometry *geometry = &job->geometry[item];
     if (status != FC_NEEDS_PYTHON)
-      count_item(&job->cursor, status,
+      count_item(cursor, status,
                  status == FC_OK
                      ? (int64_t)geometry->out_h * geometry->out_w * fc_pixel_bytes(job->spec)
                      : 0);

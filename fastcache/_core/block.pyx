@@ -23,7 +23,7 @@ cdef class Block:
     """A range of shared memory, the only owner of its mapping.
 
     `Block.create` reserves one, and `allocate` gives it memory, all of it before the first byte is
-    written; `Block.open` maps another process's. Anything that takes a buffer takes a block.
+    written; `Block.open` maps another process's, `Block.adopt` does so for writing. Anything that takes a buffer takes a block.
     While such a buffer is held the block cannot be closed or sealed: both would pull memory from
     under it. A child of fork has a mapping of its own, and closing that does not touch the
     parent's.
@@ -75,6 +75,19 @@ cdef class Block:
         if status == _capi.FC_E_CHANGED:
             raise BlockError(errno.ESTALE, f"{path} is not the block it was")
         raise_for_status(status, detail, f"mapping {path}")
+        self.inode = inode
+        return self
+
+    @staticmethod
+    def adopt(int fd, uint64_t inode, size):
+        """Map the block of a descriptor for writing; the descriptor stays the caller's."""
+        _check_size(size)
+        cdef Block self = Block.__new__(Block)
+        cdef int detail = 0
+        cdef _capi.fc_status status = _capi.fc_block_adopt(&self.block, fd, inode, size, &detail)
+        if status == _capi.FC_E_CHANGED:
+            raise BlockError(errno.ESTALE, f"descriptor {fd} is not the block it should be")
+        raise_for_status(status, detail, f"mapping {size} bytes of shared memory for writing")
         self.inode = inode
         return self
 
