@@ -19,6 +19,7 @@ from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.options import FillOptions, select
 from fastcache.fill.plan import ColumnPlan, Plan, row_text
 from fastcache.fill.progress import Meter
+from fastcache.fill.together import Team, fill_together
 from fastcache.fill.values import ValuesColumn
 from fastcache.memory.arena import Arena, ArenaLayout, DenseColumn, plan_layout
 from fastcache.memory.budget import Reading, check, read_budget
@@ -41,14 +42,17 @@ def fill_arena(source: Source, options: FillOptions) -> Arena:
         Samples cannot be had: any with ``on_error="raise"``, all of them otherwise.
     BudgetError
         The plan does not fit; nothing was allocated.
+    PeerError
+        Another rank of the node, which had a part in the work, has ended.
     """
-    return _Fill(source, options).run()
+    return fill_together(source, options, lambda team: _Fill(source, options, team).run())
 
 
 class _Fill:
     """One fill under way."""
 
-    def __init__(self, source: Source, options: FillOptions) -> None:
+    def __init__(self, source: Source, options: FillOptions, team: Team) -> None:
+        self.team = team
         self.options = options
         self.threads = pool.resolve_threads(options.threads)
         self.begun = time.perf_counter()
@@ -166,6 +170,7 @@ class _Fill:
         budget = read_budget(options.budget)
         layout, plan = self._plan(columns, budget)
         check(plan.need_bytes, budget)
+        self.team.spare = budget.bytes - plan.need_bytes
         probed = time.perf_counter()
         arena = Arena.allocate(layout, options.home, self.threads)
         try:
@@ -176,6 +181,7 @@ class _Fill:
                 assert isinstance(index, DenseColumn)
                 index.rows[: len(shown)] = shown
                 del index
+            self.team.check()
             seconds = (probed - self.begun, time.perf_counter() - probed)
             arena.commit(self._catalog(plan, len(shown), seconds))
         except BaseException:
@@ -191,8 +197,9 @@ class _Fill:
                     stop = self.options.on_error == "raise"
                     if column.on_caller and isinstance(job, ItemJob):
                         meter.drive(job, stop)
-                    else:
-                        meter.watch(job, self._threads(column, job), stop)
+                        continue
+                    with self.team.joint(job, arena, column.scratch + _THREAD_BYTES) as shared:
+                        meter.watch(shared, self._threads(column, job), stop)
 
     def _catalog(self, plan: Plan, shown: int, seconds: tuple[float, float]) -> dict[str, object]:
         fields = {n: f for c in self.columns for n, (f, _) in c.layout().items()}
@@ -209,6 +216,7 @@ class _Fill:
             "arena_bytes": plan.arena_bytes,
             "scratch_bytes": plan.scratch_bytes,
             "threads": self.threads,
+            "ranks": self.team.size,
             "cpu": core.cpu_name(),
             "probe_seconds": seconds[0],
             "fill_seconds": seconds[1],

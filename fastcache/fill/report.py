@@ -25,8 +25,9 @@ class Report(Mapping[str, Any]):
 
     Keys: ``samples`` (rows that the dataset shows), ``failed`` (pairs of path and reason),
     ``on_error``, ``home``, ``pinned``, ``keep``, ``budget`` (the limit that binds),
-    ``arena_bytes``, ``scratch_bytes``, ``threads``, ``cpu`` (instruction set in use),
-    ``probe_seconds``, ``fill_seconds``, ``columns`` (name to what is known of the column).
+    ``arena_bytes``, ``scratch_bytes``, ``threads``, ``ranks`` (processes of this
+    node that filled it together), ``cpu`` (instruction set in use), ``probe_seconds``,
+    ``fill_seconds``, ``columns`` (name to what is known of the column).
 
     Of every column: ``row``, a row in words. Of a column that was decoded from files also:
 
@@ -77,6 +78,10 @@ class Report(Mapping[str, Any]):
             ("arena", format_bytes(facts["arena_bytes"])),
             ("scratch", f"at most {format_bytes(facts['scratch_bytes'])}"),
             ("threads", f"{facts['threads']} ({facts['cpu']})"),
+            (
+                "filled by",
+                f"{facts['ranks']} ranks of this node" if facts["ranks"] > 1 else "1 rank",
+            ),
             ("time", f"headers {facts['probe_seconds']:.2f} s, fill {facts['fill_seconds']:.2f} s"),
         ]
         for name, column in facts["columns"].items():

@@ -1,7 +1,7 @@
 """How processes find one another's arenas.
 
 An arena in shared memory has no name.  What travels instead is a handle: inode and size of its two
-blocks, and the processes that hold them: whom the arena came from, and whoever made the pickle.  Who
+blocks, and processes that hold them: where the arena came from, and who made the pickle.  Who
 gets the handle opens the blocks read-only through /proc/PID/fd of the first of these that is
 still there: as a child by fork, spawn or forkserver, or as any other process of the same user.
 """
@@ -241,8 +241,8 @@ def claim_open(handle: Handle, descriptors: Sequence[int] = ()) -> Claim:
         if blocks is None:
             if descriptors:
                 refs = zip(descriptors, (handle.data, handle.catalog), strict=True)
-                opened = [Block.open(f"/proc/self/fd/{fd}", *ref) for fd, ref in refs]
-                blocks = _Blocks(*opened, handle.holders)
+                data, catalog = (Block.open(f"/proc/self/fd/{fd}", *ref) for fd, ref in refs)
+                blocks = _Blocks(data, catalog, handle.holders)
             else:
                 blocks = _open(handle)
             _registry.add(blocks.handle() or handle, blocks)
