@@ -10,9 +10,9 @@ import errno
 import json
 import os
 import socket
-import sys
 import time
 import weakref
+from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -27,6 +27,7 @@ BEAT_SECONDS = 1.0  # from one sign of life to the next
 SILENCE_SECONDS = 30.0  # without one a process is given up
 
 _HEADER = 4  # bytes of a message's length, big-endian
+_INT = 4  # bytes of a C int, as descriptors and credentials are
 _CHUNK = 1 << 16
 
 
@@ -51,9 +52,8 @@ def forget_in_children(thing: Any) -> None:
 
 def _credentials(connection: socket.socket) -> tuple[int, int]:
     """Return number and user of the process at the other end, as the kernel knows them."""
-    size = 3 * 4
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    pid, uid, _ = (int.from_bytes(raw[i : i + 4], sys.byteorder) for i in range(0, size, 4))
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 3 * _INT)
+    pid, uid, _ = array("i", raw)
     return pid, uid
 
 
@@ -131,20 +131,30 @@ class Link:
                 return None
             self._socket.settimeout(max(left, 0))
             try:
-                data, found, _, _ = socket.recv_fds(
-                    self._socket, _CHUNK, MESSAGE_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-                )
+                data = self._read()
             except (TimeoutError, BlockingIOError):
                 return None
             except OSError as error:
                 raise self._ended(error) from error
-            self._descriptors += found
             if not data:
                 raise self._ended("nothing more comes")
             if len(self._descriptors) > MESSAGE_DESCRIPTORS:
                 raise self._broken("sends descriptors that nobody asked for")
             self._bytes += data
         return message
+
+    def _read(self) -> bytes:
+        """Return some bytes, and keep the descriptors that come with them.
+
+        (`socket.recv_fds` hands no flags on, so that a child started meanwhile would inherit.)
+        """
+        room = socket.CMSG_SPACE(MESSAGE_DESCRIPTORS * _INT)
+        data, extras, _, _ = self._socket.recvmsg(_CHUNK, room, socket.MSG_CMSG_CLOEXEC)
+        for level, kind, raw in extras:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                whole = len(raw) - len(raw) % _INT
+                self._descriptors += array("i", raw[:whole]).tolist()
+        return data
 
     def _take(self) -> tuple[dict[str, Any], list[int]] | None:
         """Return the first message of what has arrived, once it is whole."""
