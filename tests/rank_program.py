@@ -3,8 +3,10 @@
 Each line that it writes is JSON. It goes on, and ends, when a line arrives.
 """
 
+import hashlib
 import json
 import os
+import pickle
 import sys
 import time
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import arena_workers
 import numpy as np
 
+from fastcache import transforms as T
 from fastcache.errors import FastcacheError
 from fastcache.fill import build
 from fastcache.fill.options import FillOptions
@@ -57,7 +60,9 @@ def told(arena: Arena) -> dict[str, Any]:
     assert handle is not None
     return {
         "digest": arena_workers.digest(arena),
+        "content": hashlib.sha256(arena.buffer).hexdigest(),  # without times and the like
         "inode": handle.data.inode,
+        "pickled": pickle.dumps(arena).hex(),
         "ranks": arena.catalog["report"]["ranks"],
         "writeable": bool(arena.buffer.flags.writeable),
         "mappings": arena_workers.mappings(),
@@ -70,6 +75,8 @@ def main() -> None:
     if "silence" in task:
         rendezvous.SILENCE_SECONDS = task["silence"]
     options = dict(task.get("options", {}))
+    if "resize" in task:
+        options["store"] = T.Resize(task["resize"])
     if task.get("hold"):  # until a line arrives; what C does goes on meanwhile
         held = False
 
