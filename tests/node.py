@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,6 +34,7 @@ class Rank:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
+            start_new_session=True,
         )
         self._text = b""
 
@@ -74,10 +76,12 @@ class Rank:
         os.kill(self.pid, number)
 
     def end(self) -> None:
-        """Leave nothing of the process."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.send_signal(signal.SIGCONT)
+        """Leave nothing of the process, nor of those that it has started.
+
+        (Workers of a DataLoader that a server of forks has started do not notice by themselves.)
+        """
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:

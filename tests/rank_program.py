@@ -3,6 +3,7 @@
 Each line that it writes is JSON. It goes on, and ends, when a line arrives.
 """
 
+import gc
 import hashlib
 import json
 import os
@@ -110,6 +111,10 @@ def main() -> None:
             sys.stdin.readline()
             arena.close()
             say(state="closed", mappings=arena_workers.mappings())
+            continue
+        gc.collect()
+        say(state="clear", mappings=arena_workers.mappings())
+        sys.stdin.readline()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import arena_workers
@@ -56,15 +57,12 @@ def in_the_job(rank):
     return "memfd:fastcache-tables" in Path(f"/proc/{rank.pid}/maps").read_text()
 
 
-def connections(rank):
-    """Return how many sockets a process has open."""
-    found = 0
-    for link in Path(f"/proc/{rank.pid}/fd").iterdir():
-        try:
-            found += os.readlink(link).startswith("socket:")
-        except OSError:
-            continue
-    return found
+def opened(rank, what):
+    """Return how many of a process's descriptors are of a kind."""
+    links = Path(f"/proc/{rank.pid}/fd").iterdir()
+    with suppress(FileNotFoundError):  # closed meanwhile
+        return sum(os.readlink(link).startswith(what) for link in links)
+    return 0
 
 
 def check_same(arena, expected):
@@ -79,7 +77,7 @@ def check_same(arena, expected):
 
 
 def has_joined(rank):
-    return connections(rank) >= 1
+    return opened(rank, "socket:") > 0
 
 
 def test_memory_that_ranks_share_is_filled_as_one_rank_would(mixed):
@@ -309,19 +307,24 @@ def test_an_error_in_one_fill_does_not_spoil_the_next(tmp_path):
         ranks = [node.start(task) for _ in range(2)]
         for rank in ranks:
             assert rank.wait_for("failed", "filled")["type"] == "DecodeError"
+            rank.go_on()
         for rank in ranks:
             assert rank.wait_for("failed", "filled")["type"] == "DecodeError"
 
 
-def test_kills_leave_no_memory_behind(many):
-    """B7, A12: whoever is killed, whenever: no process has memory of ours afterwards."""
-    for victim in (0, 1):
-        with Node(2) as node:
-            ranks = [node.start({"files": many, "resize": 64}) for _ in range(2)]
-            for rank in ranks:
-                rank.wait_for("begins")
-            time.sleep(0.4 + 0.3 * victim)
-            pids = {rank.pid for rank in ranks}
-            ranks[victim].kill()
-            ranks[1 - victim].wait_for("failed", "filled")
-        assert not pids & {int(path.parts[2]) for path in Path("/proc").glob("[0-9]*/stat")}
+@pytest.mark.parametrize("victim", [0, 1])
+def test_who_survives_a_kill_lets_go_of_the_memory(victim, many):
+    """B7, A12: after SIGKILL of a rank nobody has anything left of the arena that was filled."""
+    with Node(2) as node:
+        ranks = [node.start({"files": many, "resize": 64, "tell": True}) for _ in range(2)]
+        for rank in ranks:
+            rank.wait_for("begins")
+        until(lambda: all(map(in_the_job, ranks)))
+        owner = next(rank for rank in ranks if opened(rank, "socket:") > 1)
+        victims = [owner, *(rank for rank in ranks if rank is not owner)]
+        victims[victim].kill()
+        survivor = victims[1 - victim]
+        assert survivor.wait_for("failed", "filled")["type"] == "PeerError"
+        assert survivor.wait_for("clear")["mappings"] == 0
+        assert opened(survivor, "/memfd:fastcache") == 0
+        assert opened(survivor, "socket:") == 0
