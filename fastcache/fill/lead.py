@@ -77,6 +77,7 @@ class Leader:
         self.board.conclude(Message(tell(error)))
         self.board.dismiss(_GOODBYE_SECONDS)
         self.stop()
+        self.board.failure = None  # it has been raised: its frames may hold the memory
 
     def stop(self) -> None:
         """Be there for nobody any more; a second call does nothing."""
