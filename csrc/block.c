@@ -118,15 +118,11 @@ fc_status fc_block_allocate(fc_block *block, size_t offset, size_t size, int *de
   return FC_OK;
 }
 
-fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
-                        int *detail) {
+/* Map what block->fd stands for, if it is shared memory of a sealed size with this inode and size.
+ */
+static fc_status map_known(fc_block *block, uint64_t inode, size_t size, int protection,
+                           int *detail) {
   struct stat info;
-  *block = CLOSED;
-  *detail = 0;
-  if (path == NULL || size == 0 || size > (size_t)PTRDIFF_MAX) return FC_E_ARGUMENT;
-  /* The number may by now stand for a FIFO or a terminal: neither wait for it nor adopt it. */
-  block->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (block->fd < 0) return fail(block, FC_E_IO, errno, detail);
   if (fstat(block->fd, &info) != 0) return fail(block, FC_E_IO, errno, detail);
   const int seals = fcntl(block->fd, F_GET_SEALS); /* -1 for what is no memfd */
   if (!S_ISREG(info.st_mode) || (uint64_t)info.st_ino != inode || (uint64_t)info.st_size != size ||
@@ -134,10 +130,31 @@ fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_
     return fail(block, FC_E_CHANGED, 0, detail);
   }
   block->size = size;
-  block->sealed = 1;
-  const int error = map(block, PROT_READ);
+  const int error = map(block, protection);
   if (error != 0) return fail(block, FC_E_IO, error, detail);
   return FC_OK;
+}
+
+fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
+                        int *detail) {
+  *block = CLOSED;
+  *detail = 0;
+  if (path == NULL || size == 0 || size > (size_t)PTRDIFF_MAX) return FC_E_ARGUMENT;
+  /* The number may by now stand for a FIFO or a terminal: neither wait for it nor adopt it. */
+  block->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (block->fd < 0) return fail(block, FC_E_IO, errno, detail);
+  const fc_status status = map_known(block, inode, size, PROT_READ, detail);
+  if (status == FC_OK) block->sealed = 1;
+  return status;
+}
+
+fc_status fc_block_adopt(fc_block *block, int fd, uint64_t inode, size_t size, int *detail) {
+  *block = CLOSED;
+  *detail = 0;
+  if (fd < 0 || size == 0 || size > (size_t)PTRDIFF_MAX) return FC_E_ARGUMENT;
+  block->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (block->fd < 0) return fail(block, FC_E_IO, errno, detail);
+  return map_known(block, inode, size, PROT_READ | PROT_WRITE, detail);
 }
 
 uint64_t fc_block_inode(const fc_block *block) {
@@ -176,6 +193,13 @@ fc_status fc_block_allocate(fc_block *block, size_t offset, size_t size, int *de
 fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
                         int *detail) {
   (void)path, (void)inode, (void)size;
+  *block = CLOSED;
+  *detail = ENOSYS;
+  return FC_E_IO;
+}
+
+fc_status fc_block_adopt(fc_block *block, int fd, uint64_t inode, size_t size, int *detail) {
+  (void)fd, (void)inode, (void)size;
   *block = CLOSED;
   *detail = ENOSYS;
   return FC_E_IO;

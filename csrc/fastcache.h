@@ -85,6 +85,9 @@ fc_status fc_block_allocate(fc_block *block, size_t offset, size_t size, int *de
  * it is shared memory of a sealed size with the inode and the size given. */
 fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
                         int *detail);
+/* Map the block of a descriptor that another process has sent, shared and for writing: for those
+ * who help to fill it.  FC_E_CHANGED as above; the descriptor stays the caller's. */
+fc_status fc_block_adopt(fc_block *block, int fd, uint64_t inode, size_t size, int *detail);
 /* Inode of an open block, the identity that fc_block_open checks; 0 on failure. */
 uint64_t fc_block_inode(const fc_block *block);
 /* Make the owner's own mapping read-only: from here on the arena is immutable in this process. */
@@ -274,7 +277,9 @@ int fc_codec_list(int index, fc_codec_about *about);
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-/* What the threads of a job share.  Set count, zero the rest. */
+/* What the threads of a job share.  Set count, zero the rest.  It holds no addresses and its
+ * atomics are free of locks, so that a cursor in shared memory serves the threads of several
+ * processes. */
 typedef struct fc_cursor {
   int64_t count;
   _Atomic int64_t next;   /* the next item to hand out */
@@ -306,6 +311,7 @@ void fc_probe_run(fc_probe_job *job);
  * job starts are passed over (failed in the probe, or meant for Python). */
 typedef struct fc_fill_job {
   fc_cursor cursor;
+  fc_cursor *shared; /* in its place, if not NULL: the cursor that several jobs take items from */
   fc_paths paths;
   /* Files that lie in memory already: data_size[item] bytes from data_offset[item] on.  The others,
    * with a negative size, and all of them where data is NULL, are read from their paths. */

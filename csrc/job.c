@@ -2,6 +2,10 @@
  * is left; an item that fails is recorded and the loop goes on. */
 #include "fc_internal.h"
 
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
+                   ATOMIC_INT_LOCK_FREE == 2,
+               "processes share cursors: their atomics must work without locks");
+
 static const char *path_of(const fc_paths *paths, int64_t item) {
   return paths->text + paths->offset[item];
 }
@@ -83,8 +87,9 @@ static int64_t pixel_bytes_of(const fc_fill_job *job, int64_t item) {
 fc_status fc_fill_run(fc_fill_job *job) {
   worker mine = {.decoder = fc_decoder_new()};
   if (!mine.decoder) return FC_E_NOMEM;
+  fc_cursor *cursor = job->shared ? job->shared : &job->cursor;
   int64_t item;
-  while ((item = fc_cursor_take(&job->cursor)) >= 0) {
+  while ((item = fc_cursor_take(cursor)) >= 0) {
     if (job->status[item] != FC_PENDING) continue;
     int detail = 0;
     fc_status status = fill_item(job, item, &mine, &detail);
@@ -97,7 +102,7 @@ fc_status fc_fill_run(fc_fill_job *job) {
     /* What is handed on to Python is counted there. */
     const int64_t written = job->slot[item] >= 0 ? pixel_bytes_of(job, item) : 0;
     if (status != FC_NEEDS_PYTHON)
-      count_item(&job->cursor, status, status == FC_OK ? written : 0);
+      count_item(cursor, status, status == FC_OK ? written : 0);
   }
   fc_buffer_free(&mine.file);
   fc_buffer_free(&mine.unwanted);

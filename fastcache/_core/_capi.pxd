@@ -50,6 +50,8 @@ cdef extern from "fastcache.h" nogil:
     fc_status fc_block_allocate(fc_block *block, size_t offset, size_t size, int *detail) noexcept
     fc_status fc_block_open(fc_block *block, const char *path, uint64_t inode, size_t size,
                             int *detail) noexcept
+    fc_status fc_block_adopt(fc_block *block, int fd, uint64_t inode, size_t size,
+                             int *detail) noexcept
     uint64_t fc_block_inode(const fc_block *block) noexcept
     fc_status fc_block_seal(fc_block *block, int *detail) noexcept
     fc_status fc_block_reserve(fc_block *block, size_t size, int *detail) noexcept
@@ -203,6 +205,7 @@ cdef extern from "fastcache.h" nogil:
 
     ctypedef struct fc_fill_job:
         fc_cursor cursor
+        fc_cursor *shared
         fc_paths paths
         const uint8_t *data
         const int64_t *data_offset

@@ -32,8 +32,9 @@ cdef class Block:
     """A range of shared memory, the only owner of its mapping.
 
     `Block.create` reserves one, and `allocate` gives it memory, all of it before the first byte is
-    written; `Block.open` maps another process's. `Block.reserve` takes addresses alone, and
-    `map_file` puts parts of files there. Anything that takes a buffer takes a block.
+    written; `Block.open` maps another process's, and `Block.adopt` does so for writing.
+    `Block.reserve` takes addresses alone, and `map_file` puts parts of files there. Anything that
+    takes a buffer takes a block.
     While such a buffer is held the block cannot be closed or sealed: both would pull memory from
     under it. A child of fork has a mapping of its own, and closing that does not touch the
     parent's.
@@ -96,6 +97,19 @@ cdef class Block:
         cdef int detail = 0
         raise_for_status(_capi.fc_block_reserve(&self.block, size, &detail), detail,
                          f"reserving {size} bytes of addresses")
+        return self
+
+    @staticmethod
+    def adopt(int fd, uint64_t inode, size):
+        """Map the block of a descriptor for writing; the descriptor stays the caller's."""
+        _check_size(size)
+        cdef Block self = Block.__new__(Block)
+        cdef int detail = 0
+        cdef _capi.fc_status status = _capi.fc_block_adopt(&self.block, fd, inode, size, &detail)
+        if status == _capi.FC_E_CHANGED:
+            raise BlockError(errno.ESTALE, f"descriptor {fd} is not the block it should be")
+        raise_for_status(status, detail, f"mapping {size} bytes of shared memory for writing")
+        self.inode = inode
         return self
 
     @property

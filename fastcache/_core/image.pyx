@@ -102,6 +102,22 @@ cdef class Spec:
         """Bytes per pixel of the output."""
         return pixel_bytes(self)
 
+    def arguments(self):
+        """Return what makes an equal Spec: `Spec(**spec.arguments())`."""
+        fill = self.value.fill[:2] if self.value.wide else self.value.fill[:1]
+        return {
+            "channels": self.value.channels,
+            "filter": self.value.filter,
+            "apply_orientation": bool(self.value.apply_orientation),
+            "wide": bool(self.value.wide),
+            "premultiply": bool(self.value.premultiply),
+            "fill": int.from_bytes(bytes(fill), sys.byteorder),
+            "max_pixels": self.value.limits.max_pixels,
+            "max_bytes": self.value.limits.max_bytes,
+            "max_scans": self.value.limits.max_scans,
+            "max_ms": self.value.limits.max_ms,
+        }
+
 
 cdef int pixel_bytes(Spec spec) noexcept:
     """Bytes per pixel of the output."""

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,14 @@ from fastcache._core.image import Spec
 _Bytes: TypeAlias = npt.NDArray[np.uint8]
 _Int64: TypeAlias = npt.NDArray[np.int64]
 
+CURSOR_BYTES: int
+
 class Paths:
     count: int
     def __init__(self, paths: Sequence[str], offset: _Int64) -> None: ...
+    @staticmethod
+    def packed(text: _Bytes, offset: _Int64) -> Paths: ...
+    def split(self) -> list[bytes]: ...
 
 class ProbeJob:
     def __init__(
@@ -32,6 +37,8 @@ class ProbeJob:
     def progress(self) -> tuple[int, int, int]: ...
 
 class FillJob:
+    parts: tuple[Paths, Spec, Any, Any, Any, Any, Any]
+    damaged_needs_python: bool
     def __init__(
         self,
         paths: Paths,
@@ -46,6 +53,7 @@ class FillJob:
         data: npt.NDArray[np.uint8] | None = None,
         data_offset: _Int64 | None = None,
         data_size: _Int64 | None = None,
+        cursor: _Bytes | None = None,
     ) -> None: ...
     def run(self) -> None: ...
     def cancel(self) -> None: ...

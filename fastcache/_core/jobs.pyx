@@ -18,10 +18,13 @@ from fastcache._core.image import MAX_BYTES, MAX_MS, MAX_PIXELS, MAX_SCANS
 from fastcache.errors import ArgumentError
 
 
+CURSOR_BYTES = sizeof(_capi.fc_cursor)
+
+
 cdef class Paths:
     """Paths as C reads them: NUL-terminated in one buffer."""
 
-    cdef bytes text
+    cdef const uint8_t[::1] text
     cdef int64_t[::1] offset
     cdef readonly Py_ssize_t count
 
@@ -38,13 +41,33 @@ cdef class Paths:
             offset[i] = at
             at += len(path) + 1
         encoded.append(b"")
-        self.text = b"\0".join(encoded)
+        self.text = b"\0".join(encoded) or b"\0"
         self.offset = offset
         self.count = offset.shape[0]
 
+    @staticmethod
+    def packed(const uint8_t[::1] text, int64_t[::1] offset):
+        """Return paths that lie in memory already, such as another process has packed them."""
+        cdef Paths self = Paths.__new__(Paths)
+        cdef int64_t at
+        if text.shape[0] == 0 or text[text.shape[0] - 1] != 0:
+            raise ArgumentError("packed paths must end with a NUL character")
+        for at in offset:
+            if not 0 <= at < text.shape[0]:
+                raise ArgumentError(f"a path begins at {at} of {text.shape[0]} bytes")
+        self.text = text
+        self.offset = offset
+        self.count = offset.shape[0]
+        return self
+
+    def split(self):
+        """Return the paths as a list of bytes."""
+        whole = bytes(self.text)
+        return [whole[at:whole.index(0, at)] for at in self.offset]
+
     cdef _capi.fc_paths view(self):
         cdef _capi.fc_paths paths
-        paths.text = self.text
+        paths.text = <const char *> &self.text[0]
         paths.offset = &self.offset[0] if self.count else NULL
         return paths
 
@@ -136,21 +159,40 @@ cdef class FillJob(_Job):
         Where some of the files lie already.
     data_offset, data_size : int64 arrays [N]
         Place and bytes of each file within `data`; a size of -1: it is read from its path.
+    cursor : uint8 view of CURSOR_BYTES, optional
+        A cursor in shared memory, from which the jobs of other processes take items too. Its first
+        eight bytes are the number of items, the rest began as zeros.
+
+    Attributes
+    ----------
+    parts : tuple
+        Paths, spec, geometry, target, slot, status and detail, as given.
+    damaged_needs_python : bool
+    from_memory : bool
+        Whether there are `data`.
     """
 
     cdef _capi.fc_fill_job job
+    cdef readonly tuple parts
     cdef object keep
 
     def __init__(self, Paths paths, Spec spec, uint8_t[::1] geometry, uint8_t[::1] target,
                  int64_t[::1] slot, uint8_t[::1] status, uint8_t[::1] detail,
                  bint damaged_needs_python=False, *, const uint8_t[::1] data=None,
-                 int64_t[::1] data_offset=None, int64_t[::1] data_size=None):
+                 int64_t[::1] data_offset=None, int64_t[::1] data_size=None,
+                 uint8_t[::1] cursor=None):
         cdef Py_ssize_t n = paths.count
         memset(&self.job, 0, sizeof(self.job))
         self.cursor = &self.job.cursor
-        self.keep = (paths, spec, geometry, target, slot, status, detail, data, data_offset,
-                     data_size)
+        self.parts = (paths, spec, geometry, target, slot, status, detail)
+        self.keep = (data, data_offset, data_size, cursor)
+        self.from_memory = data is not None
         self.job.cursor.count = n
+        if cursor is not None:
+            self.job.shared = <_capi.fc_cursor *> at(cursor, sizeof(_capi.fc_cursor))
+            self.cursor = self.job.shared
+            if self.cursor.count != n:
+                raise ArgumentError(f"the shared cursor counts {self.cursor.count} of {n} items")
         self.job.paths = paths.view()
         self.job.spec = &spec.value
         self.job.damaged_needs_python = damaged_needs_python
@@ -172,7 +214,7 @@ cdef class FillJob(_Job):
         """Refuse slots outside the target: C trusts them."""
         cdef const _capi.fc_geometry *geometry
         cdef int64_t i, size
-        cdef int pixel = pixel_bytes(self.keep[1])
+        cdef int pixel = pixel_bytes(self.parts[1])
         for i in range(self.job.cursor.count):
             if self.job.status[i] != _capi.FC_PENDING:
                 continue
@@ -185,6 +227,10 @@ cdef class FillJob(_Job):
             if self.job.slot[i] < 0 or size > room or self.job.slot[i] > room - size:
                 raise ArgumentError(f"slot of item {i} lies outside the target")
         return 0
+
+    @property
+    def damaged_needs_python(self):
+        return bool(self.job.damaged_needs_python)
 
     def run(self):
         """Work until no file is left; enter from as many threads as wanted."""

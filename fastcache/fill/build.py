@@ -11,6 +11,7 @@ from fastcache.fill.prepare import INDEX, Preparation
 from fastcache.fill.progress import Meter
 from fastcache.fill.remedies import with_remedies
 from fastcache.fill.run import run_column
+from fastcache.fill.together import Team, fill_together
 from fastcache.memory.arena import Arena, ArenaLayout, DenseColumn
 from fastcache.memory.budget import read_budget, take
 from fastcache.memory.row_numbers import RowNumbers
@@ -28,7 +29,15 @@ def fill_arena(source: Source, options: FillOptions, accept: Accept | None = Non
         Samples cannot be had: any with ``on_error="raise"``, all of them otherwise.
     BudgetError
         The plan does not fit; nothing was allocated.
+    PeerError
+        Another rank of the node, which had a part in the work, has ended.
     """
+    if accept is not None or options.shard is not None:  # nobody else asks for the same
+        return _filled(source, options, accept, Team())
+    return fill_together(source, options, lambda team: _filled(source, options, None, team))
+
+
+def _filled(source: Source, options: FillOptions, accept: Accept | None, team: Team) -> Arena:
     begun = time.perf_counter()
     prepared = Preparation(source, options)
     failures = Failures(prepared)
@@ -40,6 +49,7 @@ def fill_arena(source: Source, options: FillOptions, accept: Accept | None = Non
     plan = with_remedies(prepared, bare)
     what = f"{plan.samples:,} samples"
     reserved = take(options.budget, plan.need_bytes, what, budget, plan.remedies)
+    team.spare = budget.bytes - plan.need_bytes
     try:
         arena = Arena.allocate(layout, options.home, prepared.threads)
     except BaseException:
@@ -48,7 +58,7 @@ def fill_arena(source: Source, options: FillOptions, accept: Accept | None = Non
     arena.on_free(reserved.release)
     reserved.settle(plan.arena_bytes)
     try:
-        _fill(prepared, failures, arena, layout, plan, begun)
+        _fill(prepared, failures, arena, layout, plan, team, begun)
     except BaseException:
         with suppress(BufferError):  # a frame of this traceback looks at the memory:
             arena.close()  # it goes when the traceback does
@@ -64,6 +74,7 @@ def _fill(
     arena: Arena,
     layout: ArenaLayout,
     plan: Plan,
+    team: Team,
     begun: float,
 ) -> None:
     """Fill an arena and commit it."""
@@ -71,7 +82,7 @@ def _fill(
     columns = prepared.all_columns
     with Meter(prepared.options.progress, sum(column.items for column in columns)) as meter:
         for column in columns:
-            run_column(column, arena, prepared, meter, failures.stop)
+            run_column(column, arena, prepared, meter, failures.stop, team)
     bad = failures.check()
     for column in prepared.columns:
         if column.can_fail and bad:
@@ -79,8 +90,9 @@ def _fill(
     shown = failures.settle()
     if INDEX in layout.columns:
         _write_index(arena, shown)
+    team.check()
     seconds = probed - begun, time.perf_counter() - probed
-    outcome = Outcome(len(shown), failures.told, "ram", *seconds)
+    outcome = Outcome(len(shown), failures.told, "ram", *seconds, team.size)
     arena.commit(make_catalog(prepared, plan, outcome))
 
 

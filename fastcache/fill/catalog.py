@@ -23,6 +23,8 @@ class Outcome(NamedTuple):
         Path (or ``"sample k"``) and reason of those that could not be had.
     home : str
     probe_seconds, fill_seconds : float
+    ranks : int
+        Processes that filled it together.
     """
 
     shown: int
@@ -30,6 +32,7 @@ class Outcome(NamedTuple):
     home: str
     probe_seconds: float
     fill_seconds: float
+    ranks: int = 1
 
 
 def make_catalog(prepared: Preparation, plan: Plan, outcome: Outcome) -> dict[str, object]:
@@ -49,6 +52,7 @@ def make_catalog(prepared: Preparation, plan: Plan, outcome: Outcome) -> dict[st
         "arena_bytes": plan.arena_bytes,
         "scratch_bytes": plan.scratch_bytes,
         "threads": plan.threads,
+        "ranks": outcome.ranks,
         "cpu": core.cpu_name(),
         "probe_seconds": outcome.probe_seconds,
         "fill_seconds": outcome.fill_seconds,

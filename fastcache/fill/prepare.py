@@ -30,7 +30,7 @@ from fastcache.transforms import Operation
 INDEX = "_index"
 PATH = "_path."
 
-_THREAD_BYTES = 1 << 20  # of a thread itself: its stack, and the C library's heap for it
+THREAD_BYTES = 1 << 20  # of a thread itself: its stack, and the C library's heap for it
 
 _Shapes = Mapping[str, npt.NDArray[np.int64]]
 
@@ -228,7 +228,7 @@ class Preparation:
         # Columns are filled one after the other, their tables are there all the time.
         columns: Sequence[ColumnFill] = self.all_columns
         working = max(
-            max((column.scratch + _THREAD_BYTES) * self.threads_of(column), column.alone)
+            max((column.scratch + THREAD_BYTES) * self.threads_of(column), column.alone)
             for column in columns
         )
         return working + sum(column.tables for column in columns)

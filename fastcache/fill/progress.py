@@ -2,8 +2,10 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import wait
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -40,6 +42,19 @@ class Progress:
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], object]
+
+
+_check: ContextVar[Callable[[], object]] = ContextVar("check", default=lambda: None)
+
+
+@contextmanager
+def checking(check: Callable[[], object]) -> Iterator[None]:
+    """Have ``check()`` called whenever a job is looked at; what it raises ends the job."""
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
 
 
 def _in_notebook() -> bool:
@@ -89,6 +104,7 @@ class Meter:
             self._bar.update(done - self._bar.n)
 
     def _look(self, job: Job, stop_at_failure: bool) -> tuple[int, int, int]:
+        _check.get()()
         done, failed, size = (a + b for a, b in zip(self._past, job.progress(), strict=True))
         if stop_at_failure and failed:
             job.cancel()

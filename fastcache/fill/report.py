@@ -26,7 +26,8 @@ class Report(Mapping[str, Any]):
     Keys: ``samples`` (rows that the dataset shows), ``shard`` (rank, world and the samples of all
     parts together, or None), ``failed`` (pairs of path and reason),
     ``on_error``, ``home``, ``pinned``, ``keep``, ``budget`` (the limit that binds),
-    ``arena_bytes``, ``scratch_bytes``, ``threads``, ``cpu`` (instruction set in use),
+    ``arena_bytes``, ``scratch_bytes``, ``threads``, ``ranks`` (processes of this node that
+    filled it together), ``cpu`` (instruction set in use),
     ``probe_seconds``, ``fill_seconds``, ``columns`` (name to what is known of the column),
     ``failed_later`` (path and reason of files that broke after the fill, as far as this process
     has asked for them), ``stays`` (of an arena on disk that is larger than the room in memory now:
@@ -86,6 +87,10 @@ class Report(Mapping[str, Any]):
             ("arena", format_bytes(facts["arena_bytes"])),
             ("scratch", f"at most {format_bytes(facts['scratch_bytes'])}"),
             ("threads", f"{facts['threads']} ({facts['cpu']})"),
+            (
+                "filled by",
+                f"{facts['ranks']} ranks of this node" if facts["ranks"] > 1 else "1 rank",
+            ),
             ("time", f"headers {facts['probe_seconds']:.2f} s, fill {facts['fill_seconds']:.2f} s"),
         ]
         for name, column in facts["columns"].items():

@@ -2,13 +2,20 @@
 
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.job import ItemJob
-from fastcache.fill.prepare import Preparation
+from fastcache.fill.prepare import THREAD_BYTES, Preparation
 from fastcache.fill.progress import Meter
 from fastcache.fill.target import Target
+from fastcache.fill.together import Team
+from fastcache.memory.arena import Arena
 
 
 def run_column(
-    column: ColumnFill, target: Target, prepared: Preparation, meter: Meter, stop: bool
+    column: ColumnFill,
+    target: Target,
+    prepared: Preparation,
+    meter: Meter,
+    stop: bool,
+    team: Team | None = None,
 ) -> None:
     """Fill a column.
 
@@ -21,9 +28,16 @@ def run_column(
     meter : Meter
     stop : bool
         Whether the first failure ends a job.
+    team : Team, optional
+        Other ranks, which have a part in C's jobs; `target` is an arena then.
     """
     for job in column.jobs(target):
         if column.on_caller and isinstance(job, ItemJob):
             meter.drive(job, stop)
-        else:
-            meter.watch(job, prepared.threads_of(column, job), stop)
+            continue
+        threads = prepared.threads_of(column, job)
+        if team is None or not isinstance(target, Arena):
+            meter.watch(job, threads, stop)
+            continue
+        with team.joint(job, target, column.scratch + THREAD_BYTES) as shared:
+            meter.watch(shared, threads, stop)

@@ -8,7 +8,7 @@ opens the arena reads the whole of it.
 import gc
 import json
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -33,7 +33,8 @@ class Arena(SavedArena):
 
     Made by :meth:`allocate`, filled through writable columns, then made final by :meth:`commit`.
     A committed arena can be pickled: the pickle is a handle of a few hundred bytes, good for as
-    long as the process that made the arena keeps it open; of files, for as long as they are there.
+    long as the process that made the arena, or the one that pickled it, keeps it open; of files,
+    for as long as they are there.
 
     Attributes
     ----------
@@ -179,9 +180,8 @@ class Arena(SavedArena):
     def close(self) -> None:
         """Give the memory back; a second call does nothing.
 
-        In the process that made the arena this ends it for others who have not opened it yet;
-        those who have keep their mapping. Arenas unpickled from this one in the same process
-        share its memory, and the last of them to be closed gives it back.
+        Other processes that have opened the arena keep it, and can hand it on. Arenas unpickled
+        from this one in this process share its memory; the last to be closed gives it back.
 
         Raises
         ------
@@ -191,6 +191,11 @@ class Arena(SavedArena):
         if self._claim is not None:
             self._release("close()", self._claim.release)
             self._claim = None
+
+    @property
+    def claim(self) -> share.Claim:
+        """The arena's part in its blocks: what those deal with who hand it to other processes."""
+        return self._open()
 
     def __reduce__(self) -> tuple[Any, ...]:
         handle = self._open().handle
@@ -230,18 +235,18 @@ class Arena(SavedArena):
             ) from None
 
 
-def attach(handle: share.AnyHandle) -> Arena:
-    """Open the arena of a handle, read-only; this is what unpickling an arena does.
+def attach(handle: share.AnyHandle, descriptors: Sequence[int] = ()) -> Arena:
+    """Open an arena read-only, as unpickling does; see :func:`fastcache.memory.share.claim_open`.
 
     Raises
     ------
     ArenaGoneError
-        If the process that made the arena has ended, or has closed it; or if the files are those
-        of another arena by now.
+        If nobody of those whom the handle names has the arena open any more; or if the files are
+        those of another arena by now.
     """
     if isinstance(handle, share.FileHandle):
         return Arena.open(handle.path, handle)
-    claim = share.claim_open(handle)
+    claim = share.claim_open(handle, descriptors)
     assert claim.catalog is not None
     document = json.loads(bytes(claim.catalog).rstrip(b"\0"))
     arena = Arena(ArenaLayout.from_json(document["layout"]), claim)

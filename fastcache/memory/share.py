@@ -1,38 +1,48 @@
 """How processes find one another's arenas.
 
-An arena in shared memory has no name.  What travels instead is a handle: the process that owns it,
-when that process was started (numbers are used again), and descriptor and inode of its two
-blocks.  Whoever holds the handle opens the blocks read-only through /proc/PID/fd, for as long as
-the owner lives: as a child by fork, spawn or forkserver, or as any other process of the same user.
+An arena in shared memory has no name.  What travels instead is a handle: inode and size of its two
+blocks, and processes that hold them: where the arena came from, and who made the pickle.  Who
+gets the handle opens the blocks read-only through /proc/PID/fd of the first of these that is
+still there: as a child by fork, spawn or forkserver, or as any other process of the same user.
 """
 
 import errno
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from fastcache._core.block import Block
 from fastcache.errors import ArenaGoneError, BlockError
 
+_HOLDERS = 4  # named in a handle, so that its size stays bounded
+
 
 class BlockRef(NamedTuple):
-    """A block within its owner."""
+    """A block, whoever holds it: no other has its inode as long as anybody does."""
 
-    fd: int
     inode: int
     size: int
+
+
+class Holder(NamedTuple):
+    """A process that has the blocks open: its number, when it was started, its descriptors."""
+
+    pid: int
+    started: int  # in clock ticks since the machine started
+    data: int
+    catalog: int
 
 
 class Handle(NamedTuple):
     """Everything needed to open an arena elsewhere."""
 
-    pid: int
-    started: int  # in clock ticks since the machine started
     data: BlockRef
     catalog: BlockRef
+    holders: tuple[Holder, ...]
 
 
 class FileHandle(NamedTuple):
@@ -44,6 +54,8 @@ class FileHandle(NamedTuple):
 
 
 AnyHandle: TypeAlias = Handle | FileHandle
+# Under which blocks are found in a process: their inodes and sizes, or the files that they map.
+Key: TypeAlias = tuple[BlockRef, BlockRef] | FileHandle
 
 
 def start_time(pid: int) -> int | None:
@@ -57,22 +69,52 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
+def _still_holds(holder: Holder, data: BlockRef) -> bool:
+    if start_time(holder.pid) != holder.started:
+        return False
+    with suppress(OSError):
+        return os.stat(f"/proc/{holder.pid}/fd/{holder.data}").st_ino == data.inode
+    return False
+
+
 class _Blocks:
     """The blocks of one arena in this process, whoever uses them."""
 
-    def __init__(self, data: Block) -> None:
+    def __init__(
+        self, data: Block, catalog: Block | None = None, holders: Sequence[Holder] = ()
+    ) -> None:
         self.data = data
-        self.catalog: Block | None = None
-        self.handle: AnyHandle | None = None
+        self.catalog = catalog
+        self.holders = tuple(holders)  # where they came from, and this process
         self.claims: weakref.WeakSet[Claim] = weakref.WeakSet()
+        self.at_end: list[weakref.finalize[[], _Blocks]] = []
+        self.key: Key | None = None  # under which the registry has them
+
+    def handle(self) -> AnyHandle | None:
+        if isinstance(self.key, FileHandle):
+            return self.key
+        if self.catalog is None:
+            return None
+        data, catalog = (BlockRef(each.inode, each.size) for each in (self.data, self.catalog))
+        pid = os.getpid()
+        started = start_time(pid)
+        assert started is not None  # the calling process itself
+        here = Holder(pid, started, self.data.fd, self.catalog.fd)
+        others = [each for each in self.holders if each != here and _still_holds(each, data)]
+        return Handle(data, catalog, (*others[: _HOLDERS - 1], here))
 
 
 class _Registry:
-    """The blocks that are open in this process, by handle."""
+    """The blocks that are open in this process."""
 
     def __init__(self) -> None:
-        self.blocks: weakref.WeakValueDictionary[AnyHandle, _Blocks] = weakref.WeakValueDictionary()
+        self.blocks: weakref.WeakValueDictionary[Key, _Blocks] = weakref.WeakValueDictionary()
         self.renew_lock()
+
+    def add(self, handle: Handle, blocks: _Blocks) -> None:
+        """Let blocks be found by their identity, wherever a handle of them comes from."""
+        blocks.key, blocks.holders = handle[:2], handle.holders
+        self.blocks[blocks.key] = blocks
 
     def renew_lock(self) -> None:
         """Forget a lock that a thread of the parent may have held when this process was forked."""
@@ -108,18 +150,19 @@ class Claim:
     @property
     def handle(self) -> AnyHandle | None:
         """What to send to other processes, once it is published."""
-        return self._blocks.handle
+        return self._blocks.handle()
 
     def publish(self, catalog: Block) -> None:
-        """Give the blocks, made by this process, their handle."""
-        pid = os.getpid()
-        started = start_time(pid)
-        assert started is not None  # the calling process itself
-        refs = (BlockRef(block.fd, block.inode, block.size) for block in (self.data, catalog))
+        """Give the blocks, made by this process, their catalogue: others may open them now."""
         self._blocks.catalog = catalog
-        self._blocks.handle = Handle(pid, started, *refs)
+        handle = self._blocks.handle()
+        assert isinstance(handle, Handle)  # there is a catalogue, and there are no files
         with _registry.lock:
-            _registry.blocks[self._blocks.handle] = self._blocks
+            _registry.add(handle, self._blocks)
+
+    def at_end(self, call: Callable[[], object]) -> None:
+        """Have something called when the blocks are closed, or nobody has them any more."""
+        self._blocks.at_end.append(weakref.finalize(self._blocks, call))
 
     def release(self) -> None:
         """Close the blocks, unless others have a claim on them too.
@@ -131,13 +174,17 @@ class Claim:
         """
         blocks = self._blocks
         with _registry.lock:
-            if len(blocks.claims) <= 1:
+            last = len(blocks.claims) <= 1
+            if last:
                 blocks.data.close()
                 if blocks.catalog is not None:
                     blocks.catalog.close()
-                if blocks.handle is not None:
-                    _registry.blocks.pop(blocks.handle, None)
+                if blocks.key is not None:
+                    _registry.blocks.pop(blocks.key, None)
             blocks.claims.discard(self)
+        if last:
+            for call in blocks.at_end:
+                call()
 
 
 def claim_new(data: Block) -> Claim:
@@ -151,55 +198,77 @@ def claim_files(handle: FileHandle, map_files: Callable[[], Block]) -> Claim:
         blocks = _registry.blocks.get(handle)
         if blocks is None:
             blocks = _Blocks(map_files())
-            blocks.handle = handle
+            blocks.key = handle
             _registry.blocks[handle] = blocks
         return Claim(blocks)
 
 
 def _gone(handle: Handle) -> ArenaGoneError:
-    what = (
-        "has ended" if start_time(handle.pid) != handle.started else "has closed it in the meantime"
-    )
+    ended = [start_time(each.pid) != each.started for each in handle.holders]
+    if len(ended) == 1:
+        what = "has ended" if ended[0] else "has closed it in the meantime"
+        where = f"process {handle.holders[0].pid}, which {what}"
+    else:
+        pids = ", ".join(str(each.pid) for each in handle.holders)
+        where = f"processes {pids}, which have all ended or closed it in the meantime"
     return ArenaGoneError(
-        f"the arena lived in process {handle.pid}, which {what}: keep the dataset that owns it "
-        "open for as long as others use it"
+        f"the arena lived in {where}: keep the dataset that owns it open until others have opened "
+        "it (those who have keep it)"
     )
 
 
-def _open_block(handle: Handle, ref: BlockRef) -> Block:
+def _open_block(holder: Holder, fd: int, ref: BlockRef) -> Block | None:
     try:
-        return Block.open(f"/proc/{handle.pid}/fd/{ref.fd}", ref.inode, ref.size)
+        return Block.open(f"/proc/{holder.pid}/fd/{fd}", *ref)
     except BlockError as error:
-        owner_alive = start_time(handle.pid) == handle.started
-        if error.errno in (errno.ENOENT, errno.ENXIO, errno.ESTALE) or not owner_alive:
-            raise _gone(handle) from error
+        there = start_time(holder.pid) == holder.started
+        if error.errno in (errno.ENOENT, errno.ENXIO, errno.ESTALE) or not there:
+            return None
         if error.errno in (errno.EACCES, errno.EPERM):
             raise BlockError(
                 error.errno,
-                f"process {handle.pid} owns the arena but may not be looked into; run both as the "
+                f"process {holder.pid} has the arena but may not be looked into; run both as the "
                 "same user",
             ) from error
         raise
 
 
-def claim_open(handle: Handle) -> Claim:
+def _open(handle: Handle) -> _Blocks:
+    for holder in handle.holders:
+        data = _open_block(holder, holder.data, handle.data)
+        catalog = _open_block(holder, holder.catalog, handle.catalog)
+        # Checked after opening: the number cannot have changed hands in between.
+        if data and catalog and start_time(holder.pid) == holder.started:
+            return _Blocks(data, catalog, handle.holders)
+    raise _gone(handle)
+
+
+def claim_open(handle: Handle, descriptors: Sequence[int] = ()) -> Claim:
     """Return a claim on the blocks of a handle: those already open here, or opened read-only.
+
+    Parameters
+    ----------
+    handle : Handle
+    descriptors : sequence of 2 int, optional
+        Of data and catalogue, as another process has sent them; they stay the caller's. Without
+        them the blocks are opened where the handle says.
 
     Raises
     ------
     ArenaGoneError
-        If the owner has ended, or has closed the arena.
+        If all holders have ended, or have closed the arena.
     BlockError
         If the system refuses access to it.
     """
     with _registry.lock:
-        blocks = _registry.blocks.get(handle)
+        blocks = _registry.blocks.get(handle[:2])
         if blocks is None:
-            blocks = _Blocks(_open_block(handle, handle.data))
-            blocks.catalog = _open_block(handle, handle.catalog)
-            # Checked after opening: the number cannot have changed hands in between.
-            if start_time(handle.pid) != handle.started:
-                raise _gone(handle)
-            blocks.handle = handle
-            _registry.blocks[handle] = blocks
+            if descriptors:
+                refs = zip(descriptors, (handle.data, handle.catalog), strict=True)
+                data, catalog = (Block.open(f"/proc/self/fd/{fd}", *ref) for fd, ref in refs)
+                blocks = _Blocks(data, catalog, handle.holders)
+            else:
+                blocks = _open(handle)
+            here = blocks.handle()
+            _registry.add(here if isinstance(here, Handle) else handle, blocks)
         return Claim(blocks)

@@ -135,6 +135,33 @@ static void test_open(void) {
   fc_block_close(&reader);
 }
 
+/* Whoever helps to fill writes into the same pages, through a descriptor of its own. */
+static void test_adopt(void) {
+  fc_block block = make_block(SIZE), helper;
+  int detail = -1, pipes[2];
+  const uint64_t inode = fc_block_inode(&block);
+  CHECK_INT(fc_block_adopt(&helper, block.fd, inode, block.size, &detail), FC_OK);
+  CHECK(!helper.owner && !helper.sealed && helper.fd != block.fd);
+  CHECK(fcntl(helper.fd, F_GETFD) & FD_CLOEXEC);
+  helper.data[SIZE - 1] = 9;
+  CHECK_INT(block.data[SIZE - 1], 9);
+  fc_block_close(&helper);
+  check_closed(&helper);
+  CHECK_INT(fc_block_adopt(&helper, block.fd, inode + 1, block.size, &detail), FC_E_CHANGED);
+  CHECK_INT(fc_block_adopt(&helper, block.fd, inode, block.size / 2, &detail), FC_E_CHANGED);
+  check_closed(&helper);
+  CHECK_INT(fc_block_adopt(&helper, -1, inode, block.size, &detail), FC_E_ARGUMENT);
+  CHECK_INT(fc_block_adopt(&helper, block.fd, inode, 0, &detail), FC_E_ARGUMENT);
+  CHECK_INT(pipe(pipes), 0);
+  CHECK_INT(fc_block_adopt(&helper, pipes[0], inode, block.size, &detail), FC_E_CHANGED);
+  close(pipes[0]);
+  close(pipes[1]);
+  CHECK_INT(fc_block_adopt(&helper, pipes[0], inode, block.size, &detail), FC_E_IO);
+  CHECK_INT(detail, EBADF);
+  check_closed(&helper);
+  fc_block_close(&block);
+}
+
 static void refuse(const char *path, uint64_t inode, size_t size, fc_status status, int reason) {
   fc_block reader;
   int detail = -1;
@@ -293,6 +320,7 @@ int main(void) {
   test_refused_sizes();
   CHECK_INT(in_child(over_the_file_limit, &unused), 0);
   test_open();
+  test_adopt();
   test_refused_openings();
   test_seal();
   test_fork();

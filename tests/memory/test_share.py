@@ -1,6 +1,7 @@
 """Arenas in several processes."""
 
 import copy
+import io
 import multiprocessing
 import os
 import pickle
@@ -89,6 +90,18 @@ def handle_of(arena):
     return arena.__reduce__()[1][0]
 
 
+def handle_in(pickled):
+    """Return what a pickled arena says, without opening it."""
+    seen = []
+
+    class Reader(pickle.Unpickler):
+        def find_class(self, module, name):
+            return seen.append if name == "attach" else super().find_class(module, name)
+
+    Reader(io.BytesIO(pickled)).load()
+    return seen[0]
+
+
 @pytest.mark.parametrize("method", START_METHODS)
 def test_every_start_method_sees_the_same_bytes(arena, method):
     """B1: fork, spawn and forkserver see the same bytes, and cannot change them."""
@@ -96,7 +109,10 @@ def test_every_start_method_sees_the_same_bytes(arena, method):
         seen, writeable, pickled, mappings = worker.receive()
     assert seen == workers.digest(arena)
     assert not writeable
-    assert pickled == pickle.dumps(arena)  # to be handed on, still naming the owner
+    handle, origin = handle_in(pickled), handle_of(arena)
+    assert handle[:2] == origin[:2]
+    # To be handed on, still naming the owner, and the worker itself if the owner should go.
+    assert [holder.pid for holder in handle.holders] == [os.getpid(), worker.process.pid]
     assert mappings >= 2
 
 
@@ -165,7 +181,7 @@ def test_a_process_that_is_no_child_opens_it_too():
         with pickle.loads(owner.pickled) as arena:
             assert workers.digest(arena) == owner.digest
             assert not arena.column("image").rows.flags.writeable
-            assert pickle.dumps(arena) == owner.pickled
+            assert handle_of(arena)[:2] == handle_in(owner.pickled)[:2]
         owner.end()
 
 
@@ -180,7 +196,7 @@ def test_nothing_is_left_however_the_owner_ends(ending):
         owner.end()
         assert holders(handle) == {os.getpid()}
         assert workers.digest(arena) == owner.digest  # a reader that has it keeps it
-        assert workers.digest(pickle.loads(owner.pickled)) == owner.digest
+        assert workers.digest(pickle.loads(owner.pickled)) == owner.digest  # it is open here
         arena.close()
         assert holders(handle) == set()
         with pytest.raises(ArenaGoneError, match=f"process {owner.process.pid}, which has ended"):
@@ -219,33 +235,88 @@ def test_a_closed_arena_in_its_own_process():
         pickle.dumps(arena)
 
 
-def test_a_process_number_that_was_used_again(arena):
-    handle = handle_of(arena)
+@pytest.fixture
+def elsewhere():
+    """Handle of an arena that another process has."""
+    with Owner("exit") as owner:
+        yield handle_in(owner.pickled)
+        owner.end()
+
+
+def test_a_process_number_that_was_used_again(elsewhere):
+    (holder,) = elsewhere.holders
     with pytest.raises(ArenaGoneError, match="has ended"):
-        attach(handle._replace(started=handle.started + 1))
+        attach(elsewhere._replace(holders=(holder._replace(started=holder.started + 1),)))
+    with attach(elsewhere) as arena:
+        assert len(arena) == 50
 
 
-def test_a_descriptor_that_means_something_else_by_now(arena, tmp_path):
-    handle = handle_of(arena)
-    (tmp_path / "file").write_bytes(bytes(handle.data.size))
+def test_a_descriptor_that_means_something_else_by_now(elsewhere, tmp_path):
+    (tmp_path / "file").write_bytes(bytes(elsewhere.data.size))
     with open(tmp_path / "file", "rb") as other:
-        for fd, inode in [
-            (handle.catalog.fd, handle.data.inode),
-            (other.fileno(), os.fstat(other.fileno()).st_ino),
+        inode = os.fstat(other.fileno()).st_ino
+        started = share.start_time(os.getpid())
+        mine = share.Holder(os.getpid(), started, other.fileno(), other.fileno())
+        (theirs,) = elsewhere.holders
+        for ref, holder in [
+            (elsewhere.data, theirs._replace(data=theirs.catalog)),
+            (share.BlockRef(inode, elsewhere.data.size), mine),  # a file is not shared memory
         ]:
-            ref = share.BlockRef(fd, inode, handle.data.size)
             with pytest.raises(ArenaGoneError, match="has closed it"):
-                attach(handle._replace(data=ref))
+                attach(elsewhere._replace(data=ref, holders=(holder,)))
 
 
-def test_an_owner_that_may_not_be_looked_into(arena, monkeypatch):
+def test_an_owner_that_may_not_be_looked_into(elsewhere, monkeypatch):
     def refuse(path, inode, size):
         raise BlockError(13, "refused")
 
-    handle = handle_of(arena)
     monkeypatch.setattr(share, "Block", type("Refusing", (), {"open": staticmethod(refuse)}))
     with pytest.raises(BlockError, match="same user"):
-        attach(handle._replace(catalog=handle.data))
+        attach(elsewhere)
+
+
+@pytest.mark.parametrize("method", START_METHODS)
+def test_a_holder_hands_on_what_its_owner_has_left(method):
+    """A12: workers can be started by a process whose arena came from one that has ended."""
+    with Owner("SIGKILL") as owner:
+        arena = pickle.loads(owner.pickled)
+        owner.end()
+        with Worker(method, workers.send_digest, arena) as worker:
+            seen, writeable, pickled, _ = worker.receive()
+        assert seen == owner.digest
+        assert not writeable
+        assert [each.pid for each in handle_in(pickled).holders] == [
+            os.getpid(),
+            worker.process.pid,
+        ]
+        with pytest.raises(ArenaGoneError, match=f"process {owner.process.pid}, which has ended"):
+            share.claim_open(handle_in(owner.pickled)._replace(data=share.BlockRef(1, 4096)))
+        arena.close()
+        with pytest.raises(ArenaGoneError, match="which has ended"):
+            pickle.loads(owner.pickled)
+        with pytest.raises(ArenaGoneError, match=f"{os.getpid()}, .*which have all ended"):
+            pickle.loads(pickled)
+
+
+def test_handles_from_several_holders_open_one_mapping():
+    with Owner("exit") as owner:
+        arena = pickle.loads(owner.pickled)
+        mine = pickle.loads(pickle.dumps(arena))
+        assert mine.base_address == arena.base_address
+        assert handle_of(arena) != handle_in(owner.pickled)
+        assert pickle.loads(owner.pickled).base_address == arena.base_address
+        assert workers.mappings() == 2
+        owner.end()
+
+
+def test_a_handle_names_a_few_holders_whatever_the_way_it_took(elsewhere):
+    (holder,) = elsewhere.holders
+    blocks = share._open(elsewhere)
+    blocks.holders = (holder, holder._replace(pid=1), *[holder] * 9)
+    handle = blocks.handle()
+    assert len(handle.holders) == 4
+    assert handle.holders[-1].pid == os.getpid()
+    assert holder._replace(pid=1) not in handle.holders
 
 
 def test_an_arena_that_is_not_committed_stays_at_home():

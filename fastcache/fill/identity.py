@@ -1,0 +1,162 @@
+"""Whether two processes ask for the same arena: a digest of what they want it filled with.
+
+What decides the arena's content makes its name: who asks for something else meets somebody else.
+What only decides where it lies and how much it may take is compared when they have met.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, fields, is_dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache._core import threads as pool
+from fastcache.fill import pillow_step
+from fastcache.fill.options import FillOptions
+from fastcache.memory.budget import Budget
+from fastcache.schema import structure_to_json
+from fastcache.sources.base import ImageFiles, Items, Layout, Source
+from fastcache.sources.leaves import fingerprint
+from fastcache.sources.steady import random_state_kept
+
+PROTOCOL = 1
+
+_EACH_ITS_OWN = {"threads", "progress"}  # a rank's own affair
+_COMPARED = {"budget", "home", "keep"}
+_SAMPLES = 16  # read of a Dataset, which says nothing of itself
+_CHUNK = 16 << 20  # bytes that a thread digests at a time
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a process wants.
+
+    Attributes
+    ----------
+    content : str
+        Digest of source and options.
+    compared : dict of str to str
+        What ranks that share an arena must agree on besides, by the name of the argument.
+    """
+
+    content: str
+    compared: Mapping[str, str]
+
+    def difference(self, other: Mapping[str, Any]) -> str:
+        """Return which argument of another rank's differs, in words; "" if none does."""
+        for name, mine in self.compared.items():
+            if other.get(name) != mine:
+                return f"{name} is {mine} here and {other.get(name)} there"
+        return ""
+
+
+def identify(source: Source, layout: Layout, options: FillOptions) -> Identity:
+    """Return what tells this request from others.
+
+    Arrays are digested whole, files by their absolute paths. A Dataset that is wrapped counts as
+    the same if its type, length and columns are, and 16 samples spread over it.
+    """
+    asked = {field.name: getattr(options, field.name) for field in fields(options)}
+    wanted = {k: _said(v) for k, v in asked.items() if k not in _EACH_ITS_OWN | _COMPARED}
+    wanted["Pillow's switches"] = repr((pillow_step.mends(), pillow_step.refuses_texts()))
+    digest = hashlib.sha256()
+    digest.update(json.dumps(wanted, sort_keys=True).encode())
+    for text in _source_texts(source, layout):
+        digest.update(f"{len(text)}:".encode() + text)
+    compared = {"the protocol": str(PROTOCOL), "fastcache's version": version("fastcache")}
+    compared |= {name: _said(asked[name]) for name in sorted(_COMPARED)}
+    return Identity(digest.hexdigest(), compared)
+
+
+def _said(value: object) -> str:
+    """Return an argument as text that is the same in every process, as that of a set is not."""
+    if isinstance(value, Budget):  # of each process its own, which holds what it has opened
+        return "a Budget"
+    return repr(sorted(value)) if isinstance(value, Set) else repr(value)
+
+
+def _source_texts(source: Source, layout: Layout) -> Iterator[bytes]:
+    kind = type(source)
+    yield f"{kind.__module__}.{kind.__qualname__} {len(source)}".encode()
+    made = {
+        "structure": structure_to_json(layout.structure),
+        "attributes": dict(layout.attributes),
+        "columns": list(layout.feeds),
+    }
+    yield json.dumps(made, sort_keys=True).encode()
+    for feed in layout.feeds.values():
+        if isinstance(feed, ImageFiles):
+            here = os.getcwd()
+            yield str(feed.mask).encode()
+            yield b"\0".join(os.fsencode(os.path.join(here, path)) for path in feed.paths)
+        else:
+            yield from _texts(feed)
+    if any(isinstance(feed, Items) for feed in layout.feeds.values()):
+        yield _samples(source)
+
+
+def _texts(value: Any) -> Iterator[bytes]:
+    """Take a feed apart: every array and plain value that it is made of."""
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        yield from _texts(value.tolist())
+    elif isinstance(value, np.ndarray):
+        yield f"{value.dtype.str} {value.shape}".encode()
+        yield _array_digest(value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        yield type(value).__qualname__.encode()
+        for field in fields(value):
+            yield from _texts(getattr(value, field.name))
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield str(name).encode()
+            yield from _texts(each)
+    elif isinstance(value, str):
+        yield value.encode("utf-8", "surrogatepass")
+    elif isinstance(value, Sequence):
+        yield f"{len(value)}".encode()
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, Callable):  # type: ignore[arg-type]
+        yield f"{value.__module__}.{value.__qualname__}".encode()
+    else:
+        yield repr(value).encode()
+
+
+def _array_digest(array: npt.NDArray[Any]) -> bytes:
+    """Return a digest of every byte, made by all threads: what is to be copied can be read too."""
+    rows = array.reshape(-1) if array.flags.c_contiguous or not array.ndim else array
+    if not rows.size:
+        return b""
+    step = max(1, _CHUNK // max(1, rows.nbytes // len(rows)))
+    starts = range(0, len(rows), step)
+    found = [b""] * len(starts)
+    numbers = iter(range(len(starts)))
+
+    def work() -> None:
+        for number in numbers:
+            part = np.ascontiguousarray(rows[starts[number] : starts[number] + step])
+            found[number] = hashlib.blake2b(part.view(np.uint8).data).digest()
+
+    pool.run(work, min(pool.usable_cores(), len(starts)))
+    return hashlib.sha256(b"".join(found)).digest()
+
+
+def _sample(source: Source, index: int) -> object:
+    try:
+        return [[name, fingerprint(value)] for name, value in source.read(index).items()]
+    except Exception as error:  # noqa: BLE001 - any Dataset's; it is met again in the fill
+        return type(error).__name__
+
+
+def _samples(source: Source) -> bytes:
+    """Return what some samples are; one that cannot be read counts by its error's type."""
+    count = len(source)
+    spread = np.linspace(0, count - 1, min(_SAMPLES, count)).astype(np.int64)
+    with random_state_kept():
+        marks = [_sample(source, index) for index in np.unique(spread).tolist()]
+    return json.dumps(marks).encode()
