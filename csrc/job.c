@@ -101,8 +101,7 @@ fc_status fc_fill_run(fc_fill_job *job) {
     job->detail[item] = detail;
     /* What is handed on to Python is counted there. */
     const int64_t written = job->slot[item] >= 0 ? pixel_bytes_of(job, item) : 0;
-    if (status != FC_NEEDS_PYTHON)
-      count_item(cursor, status, status == FC_OK ? written : 0);
+    if (status != FC_NEEDS_PYTHON) count_item(cursor, status, status == FC_OK ? written : 0);
   }
   fc_buffer_free(&mine.file);
   fc_buffer_free(&mine.unwanted);
