@@ -58,7 +58,7 @@ def kill_one(draw: random.Random, world: int, paths: list[str]) -> Counter[str]:
         ranks = [node.start({"files": paths, "resize": 256}) for _ in range(world)]
         for rank in ranks:
             rank.wait_for("begins")
-        time.sleep(draw.uniform(0.1, 2.5))  # before they meet, at any stage, or when it is done
+        time.sleep(draw.uniform(0.05, 1.5))  # before they meet, at any stage, or when it is done
         victim = draw.choice(ranks)
         victim.kill()
         killed = time.monotonic()
