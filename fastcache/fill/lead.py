@@ -137,8 +137,8 @@ class Leader:
                 f"arena, but {difference}: give both the same, or set {SWITCH}=0 in the "
                 "environment to let every rank fill an arena of its own"
             )
-            link.send(tell(error))
             self.board.fail(error)
+            link.send(tell(error))
             return None
         welcome = {"kind": "welcome", "rank": self._ranks.rank}
         return peer if self.board.join(peer, welcome) else None

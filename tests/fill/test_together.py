@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import random
 import signal
 import time
 from contextlib import suppress
@@ -11,6 +12,7 @@ import arena_workers
 import images
 import numpy as np
 import pytest
+from faults import kill_ranks
 from filling import filled
 from node import Node
 
@@ -328,3 +330,14 @@ def test_who_survives_a_kill_lets_go_of_the_memory(victim, many):
         assert survivor.wait_for("clear")["mappings"] == 0
         assert opened(survivor, "/memfd:fastcache") == 0
         assert opened(survivor, "socket:") == 0
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments(tmp_path):
+    """A12, B7: the short form of faults/kill_ranks.py."""
+    paths, draw = kill_ranks.files(str(tmp_path)), random.Random(3)
+    for world in (2, 3, 3):
+        counts = kill_ranks.kill_one(draw, world, paths)
+        assert counts["told too late"] == 0
+        assert set(+counts) <= {"kills", "filled", "PeerError"}
+        assert counts["filled"] + counts["PeerError"] == world - 1

@@ -149,13 +149,15 @@ def test_a_forked_child_does_not_keep_a_connection_alive(links):
     if pid == 0:
         os.read(go, 1)
         os._exit(0)
-    ours.close()
-    with pytest.raises(rendezvous.LinkEndedError):
-        theirs.receive(5)
-    os.write(come, b"x")
-    os.waitpid(pid, 0)
-    os.close(go)
-    os.close(come)
+    try:
+        ours.close()
+        with pytest.raises(rendezvous.LinkEndedError):
+            theirs.receive(20)
+    finally:
+        os.write(come, b"x")
+        os.waitpid(pid, 0)
+        os.close(go)
+        os.close(come)
 
 
 # -- messages -------------------------------------------------------------------------------------

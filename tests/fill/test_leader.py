@@ -1,0 +1,317 @@
+"""The talk between the rank that fills an arena and the others, against peers that misbehave."""
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+
+import arena_workers
+import pytest
+
+from fastcache.errors import ArgumentError, BudgetError, FastcacheError, PeerError
+from fastcache.fill.follow import follow
+from fastcache.fill.identity import Identity
+from fastcache.fill.lead import Leader
+from fastcache.memory import rendezvous
+from fastcache.memory.local_ranks import LocalRanks, socket_name
+from fastcache.memory.rendezvous import Link
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="ranks meet on Linux only"),
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
+]
+
+RANKS = LocalRanks(2, "0", ("run",))
+WANTED = Identity("content", {"budget": "None"})
+HELLO = {"kind": "hello", "rank": "1", "compared": {"budget": "None"}}
+WELCOME = {"kind": "welcome", "rank": "0", "filling": True}
+
+
+@pytest.fixture
+def name():
+    return socket_name(uuid.uuid4().hex)
+
+
+@pytest.fixture
+def leader(name):
+    leader = Leader(rendezvous.listen(name), WANTED, RANKS)
+    yield leader
+    leader.stop()
+
+
+def bare(name):
+    """Connect without any of our manners."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.connect(name)
+    return made
+
+
+def joined(name):
+    """Return a link that has been welcomed."""
+    link = rendezvous.connect(name)
+    link.send(HELLO)
+    assert link.receive(10)[0]["kind"] == "welcome"
+    return link
+
+
+def until(met):
+    end = time.monotonic() + 30
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def closed(connection):
+    connection.settimeout(30)
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+class Following(threading.Thread):
+    """A rank that follows, in a thread of its own."""
+
+    def __init__(self, link, identity=WANTED):
+        super().__init__()
+        self.arguments = (link, identity, RANKS._replace(rank="1"), 1)
+        self.arena = self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            self.arena = follow(*self.arguments)
+        except FastcacheError as error:
+            self.error = error
+
+    def result(self):
+        self.join(60)
+        assert not self.is_alive()
+        if self.error is not None:
+            raise self.error
+        return self.arena
+
+
+STRANGERS = {
+    "2 GB": (2 << 30).to_bytes(4, "big"),
+    "http": b"GET / HTTP/1.1\r\n\r\n",
+    "nothing": b"",
+    "no hello": b"\0\0\0\x20" + b'{"kind": "bye", "descriptors":0}',
+    "no rank": b"\0\0\0\x22" + b'{"kind": "hello", "descriptors":0}',
+}
+
+
+@pytest.mark.parametrize("what", STRANGERS)
+def test_strangers_do_not_disturb_the_ranks(leader, name, what, monkeypatch):
+    """B7: what is no rank is sent away, says it nothing or nonsense; the ranks get their arena."""
+    monkeypatch.setattr(rendezvous, "HELLO_SECONDS", 0.5)
+    stranger = bare(name)
+    stranger.sendall(STRANGERS[what])
+    follower = Following(rendezvous.connect(name))
+    assert closed(stranger)
+    leader.check()
+    with arena_workers.make_arena() as arena:
+        leader.finish(arena)
+        with follower.result() as theirs:
+            assert theirs.base_address == arena.base_address
+    assert rendezvous.connect(name) is None  # the name went with the arena
+    stranger.close()
+
+
+def test_a_stranger_that_ends_in_mid_hello(leader, name):
+    for _ in range(20):
+        stranger = bare(name)
+        stranger.sendall(b"\0\0")
+        stranger.close()
+    link = joined(name)
+    leader.check()
+    link.send({"kind": "bye"})
+    link.close()
+
+
+def test_another_user_is_sent_away(leader, name, monkeypatch):
+    monkeypatch.setattr(Link, "same_user", property(lambda link: False))
+    connection = bare(name)
+    assert closed(connection)
+    leader.check()
+    connection.close()
+
+
+def test_a_peer_that_ends_without_a_word_is_an_error(leader, name):
+    joined(name).close()
+    until(lambda: leader.board.failure is not None)
+    with pytest.raises(PeerError, match="rank 1 .* is gone") as caught:
+        leader.check()
+    assert caught.value.pid == os.getpid()
+
+
+def test_a_peer_that_has_joined_and_then_sends_nonsense_is_an_error(leader, name):
+    link = joined(name)
+    link._socket.sendall((1 << 31).to_bytes(4, "big"))
+    until(lambda: leader.board.failure is not None)
+    with pytest.raises(PeerError, match="announces a message of 2147483648 bytes"):
+        leader.check()
+    link.close()
+
+
+def test_signs_of_life_come_often_enough(leader, name):
+    """Every two seconds at the latest, whatever the thread that fills is doing."""
+    link = joined(name)
+    for _ in range(3):
+        assert link.receive(2.0)[0]["kind"] == "alive"
+    link.send({"kind": "bye"})
+    link.close()
+
+
+def test_who_gives_no_sign_of_life_is_given_up(leader, name, monkeypatch):
+    monkeypatch.setattr(rendezvous, "SILENCE_SECONDS", 0.3)
+    link = joined(name)
+    until(lambda: leader.board.failure is not None)
+    with pytest.raises(PeerError, match="no sign of life"):
+        leader.check()
+    link.close()
+
+
+def test_an_error_reaches_who_waits(leader, name):
+    follower = Following(rendezvous.connect(name))
+    until(lambda: leader.board._peers)
+    error = BudgetError("too much", 10, 5, "budget=5")
+    leader.fail(error)
+    with pytest.raises(BudgetError, match="too much") as caught:
+        follower.result()
+    assert vars(caught.value) == vars(error)
+    assert rendezvous.connect(name) is None
+
+
+def test_a_difference_is_told_to_both(leader, name):
+    other = Identity("content", {"budget": "'1GB'"})
+    with pytest.raises(ArgumentError, match="budget is None here and '1GB' there"):
+        Following(rendezvous.connect(name), other).result()
+    with pytest.raises(ArgumentError, match="budget is None here and '1GB' there"):
+        leader.check()
+
+
+def test_a_late_difference_concerns_only_who_is_late(leader, name):
+    with arena_workers.make_arena() as arena:
+        leader.finish(arena)
+        other = Identity("content", {"budget": "'1GB'"})
+        with pytest.raises(ArgumentError, match="budget is None"):
+            Following(rendezvous.connect(name), other).result()
+        leader.check()
+        Following(rendezvous.connect(name)).result().close()
+
+
+def test_descriptors_are_given_back_with_the_arena(name):
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        leader = Leader(rendezvous.listen(name), WANTED, RANKS)
+        arena = arena_workers.make_arena()
+        leader.finish(arena)
+        Following(rendezvous.connect(name)).result().close()
+        arena.close()
+        leader.stop()
+    until(lambda: len(os.listdir("/proc/self/fd")) == before)
+
+
+def test_an_arena_that_nobody_has_any_more_frees_the_name(leader, name):
+    arena = arena_workers.make_arena()
+    leader.finish(arena)
+    del arena  # collected, never closed
+    until(lambda: rendezvous.connect(name) is None)
+
+
+def test_a_forked_child_does_not_keep_the_name(leader, name):
+    go, come = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.read(go, 1)
+        os._exit(0)
+    try:
+        leader.stop()
+        found = []
+        until(lambda: found.append(rendezvous.listen(name)) or found[-1] is not None)
+        rendezvous.stop_listening(found[-1])
+    finally:
+        os.write(come, b"x")
+        os.waitpid(pid, 0)
+        os.close(go)
+        os.close(come)
+
+
+# -- the other side: leaders that misbehave -------------------------------------------------------
+
+
+def led(name, *messages, raw=b"", stay=False):
+    """Follow a leader that sends these messages; return what the follower makes of it."""
+    listener = rendezvous.listen(name)
+    follower = Following(rendezvous.connect(name))
+    link = Link(listener.accept()[0])
+    assert link.receive(10)[0]["kind"] == "hello"
+    for message in messages:
+        link.send(message)
+    link._socket.sendall(raw)
+    try:
+        if not stay:
+            link.close()
+        return follower.result()
+    finally:
+        link.close()
+        rendezvous.stop_listening(listener)
+
+
+def test_a_leader_that_ends_before_it_has_said_anything_is_asked_no_more(name):
+    assert led(name) is None
+
+
+def test_a_leader_that_ends_after_the_fill_is_asked_no_more(name):
+    assert led(name, {**WELCOME, "filling": False}) is None
+
+
+def test_a_leader_that_ends_while_it_fills(name):
+    with pytest.raises(PeerError, match="rank 0 .* is gone: .*start all ranks again"):
+        led(name, WELCOME)
+
+
+def test_a_leader_that_says_nothing(name, monkeypatch):
+    monkeypatch.setattr(rendezvous, "SILENCE_SECONDS", 0.3)
+    for messages in ((), (WELCOME,)):
+        with pytest.raises(PeerError, match="no sign of life .*FASTCACHE_SHARE=0"):
+            led(name, *messages, stay=True)
+
+
+@pytest.mark.parametrize("raw", [(1 << 31).to_bytes(4, "big"), b"SSH-2.0-OpenSSH\r\n", b"\0\0\0\0"])
+def test_what_is_no_leader(name, raw):
+    with pytest.raises(PeerError):
+        led(name, raw=raw, stay=True)
+
+
+JOB = {"kind": "job", "threads": 1, "data": [1, 4096], "tables": [2, 4096], "count": 1, "text": 2}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"kind": "job"},
+        JOB,
+        {**JOB, "threads": "many"},
+        {**JOB, "data": None},
+        {"kind": "ready"},
+        {"kind": "ready", "handle": None},
+        {"kind": "ready", "handle": [[1, 2], [3, 4], [[5]]]},
+        {"kind": "welcome", "rank": "0"},
+        {"kind": "hello"},
+        {"kind": "surprise"},
+    ],
+)
+def test_a_leader_that_makes_no_sense(name, message):
+    with pytest.raises(PeerError, match="makes no sense here") as caught:
+        led(name, WELCOME, message, stay=True)
+    assert caught.value.pid == os.getpid()
+
+
+def test_a_leader_s_error_of_no_known_kind(name):
+    with pytest.raises(PeerError, match="SystemExit: 3"):
+        led(name, WELCOME, {"kind": "error", "type": "SystemExit", "text": "3"}, stay=True)
+    assert json.dumps(JOB)  # what was sent above is what a leader could send
