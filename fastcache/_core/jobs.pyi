@@ -39,6 +39,7 @@ class ProbeJob:
 class FillJob:
     parts: tuple[Paths, Spec, Any, Any, Any, Any, Any]
     damaged_needs_python: bool
+    from_memory: bool
     def __init__(
         self,
         paths: Paths,
@@ -54,20 +55,6 @@ class FillJob:
         data_offset: _Int64 | None = None,
         data_size: _Int64 | None = None,
         cursor: _Bytes | None = None,
-    ) -> None: ...
-    def run(self) -> None: ...
-    def cancel(self) -> None: ...
-    def progress(self) -> tuple[int, int, int]: ...
-
-class ReadJob:
-    def __init__(
-        self,
-        paths: Paths,
-        target: _Bytes,
-        slot: _Int64,
-        size: _Int64,
-        status: _Bytes,
-        detail: _Bytes,
     ) -> None: ...
     def run(self) -> None: ...
     def cancel(self) -> None: ...

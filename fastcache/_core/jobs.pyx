@@ -24,10 +24,6 @@ CURSOR_BYTES = sizeof(_capi.fc_cursor)
 cdef class Paths:
     """Paths as C reads them: NUL-terminated in one buffer."""
 
-    cdef const uint8_t[::1] text
-    cdef int64_t[::1] offset
-    cdef readonly Py_ssize_t count
-
     def __init__(self, paths, int64_t[::1] offset):
         """Take `paths` in, and an int64 array of the same length that is filled with offsets."""
         encoded = [os.fsencode(path) for path in paths]
@@ -88,8 +84,6 @@ cdef int check_runs(Py_ssize_t n, int64_t room, int64_t[::1] offset, int64_t[::1
 
 cdef class _Job:
     """Progress and cancelling, the same for every job."""
-
-    cdef _capi.fc_cursor *cursor
 
     def cancel(self):
         """Start no further item; those under way are finished."""
@@ -174,6 +168,7 @@ cdef class FillJob(_Job):
 
     cdef _capi.fc_fill_job job
     cdef readonly tuple parts
+    cdef readonly bint from_memory
     cdef object keep
 
     def __init__(self, Paths paths, Spec spec, uint8_t[::1] geometry, uint8_t[::1] target,
@@ -238,42 +233,3 @@ cdef class FillJob(_Job):
         with nogil:
             status = _capi.fc_fill_run(&self.job)
         raise_for_status(status, 0, "starting a decoder")
-
-
-cdef class ReadJob(_Job):
-    """Read whole files into their slots, as they are.
-
-    Parameters
-    ----------
-    paths : Paths
-    target : writable buffer that the slots lie in
-    slot, size : int64 arrays [N]
-        Offset of each file's first byte within `target`, and its bytes.
-    status, detail : int32 arrays [N] as bytes; items whose status is not PENDING are passed over
-    """
-
-    cdef _capi.fc_read_job job
-    cdef object keep
-
-    def __init__(self, Paths paths, uint8_t[::1] target, int64_t[::1] slot, int64_t[::1] size,
-                 uint8_t[::1] status, uint8_t[::1] detail):
-        cdef Py_ssize_t n = paths.count, i
-        memset(&self.job, 0, sizeof(self.job))
-        check_runs(n, target.shape[0], slot, size, "slot")
-        self.cursor = &self.job.cursor
-        self.keep = (paths, target, slot, size, status, detail)
-        self.job.cursor.count = n
-        self.job.paths = paths.view()
-        self.job.base = <uint8_t *> at(target, 0)
-        self.job.slot = &slot[0] if n else NULL
-        self.job.size = &size[0] if n else NULL
-        self.job.status = <int32_t *> at(status, n * sizeof(int32_t))
-        self.job.detail = <int32_t *> at(detail, n * sizeof(int32_t))
-        for i in range(n):
-            if size[i] == -1 and self.job.status[i] == _capi.FC_PENDING:
-                raise ArgumentError(f"item {i} has no slot")
-
-    def run(self):
-        """Work until no file is left; enter from as many threads as wanted."""
-        with nogil:
-            _capi.fc_read_run(&self.job)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
-from fastcache._core.jobs import FillJob, Paths, ReadJob
+from fastcache._core.jobs import FillJob, Paths
+from fastcache._core.reads import ReadJob
 from fastcache.errors import SchemaError
 from fastcache.fill import kept
 from fastcache.fill.column import rows_of, write_row
@@ -56,7 +57,7 @@ class FilesJobs:
         self._column = column
         self._table = column.table
         self._decoding = decoding
-        self._filled: Target | None = None
+        self._filled: Target | None = None  # only meanwhile: the column keeps this object
         self._excess = excess
         count = len(column.paths)
         self._forms = np.zeros(count, np.uint8) if column.forms is None else column.forms
@@ -70,7 +71,6 @@ class FilesJobs:
 
     @contextmanager
     def _filling(self, arena: Target) -> Iterator[None]:
-        # The column keeps this object, and this one the column: no circle for the arena.
         self._filled = arena
         try:
             yield

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fastcache.errors import ArgumentError, ClosedError
 from fastcache.memory import share
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn, make_column
+from fastcache.memory.handles import AnyHandle, FileHandle
 from fastcache.memory.homes import make_block
 from fastcache.memory.layout import ArenaLayout, plan_layout, row_elements
 from fastcache.memory.saved import SavedArena
@@ -192,11 +193,6 @@ class Arena(SavedArena):
             self._release("close()", self._claim.release)
             self._claim = None
 
-    @property
-    def claim(self) -> share.Claim:
-        """The arena's part in its blocks: what those deal with who hand it to other processes."""
-        return self._open()
-
     def __reduce__(self) -> tuple[Any, ...]:
         handle = self._open().handle
         if handle is None:
@@ -235,7 +231,7 @@ class Arena(SavedArena):
             ) from None
 
 
-def attach(handle: share.AnyHandle, descriptors: Sequence[int] = ()) -> Arena:
+def attach(handle: AnyHandle, descriptors: Sequence[int] = ()) -> Arena:
     """Open an arena read-only, as unpickling does; see :func:`fastcache.memory.share.claim_open`.
 
     Raises
@@ -244,7 +240,7 @@ def attach(handle: share.AnyHandle, descriptors: Sequence[int] = ()) -> Arena:
         If nobody of those whom the handle names has the arena open any more; or if the files are
         those of another arena by now.
     """
-    if isinstance(handle, share.FileHandle):
+    if isinstance(handle, FileHandle):
         return Arena.open(handle.path, handle)
     claim = share.claim_open(handle, descriptors)
     assert claim.catalog is not None

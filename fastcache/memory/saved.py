@@ -16,6 +16,7 @@ from fastcache.memory.files.manifest import Manifest
 from fastcache.memory.files.opening import map_files, with_manifest
 from fastcache.memory.files.saving import plan_of, runs_of, save_columns
 from fastcache.memory.files.writer import ArenaWriter
+from fastcache.memory.handles import FileHandle
 from fastcache.memory.layout import ArenaLayout, plan_layout
 from fastcache.memory.paging import Paging, paging_of
 
@@ -46,15 +47,20 @@ class SavedArena:
         def _open(self) -> share.Claim: ...
 
     @property
+    def claim(self) -> share.Claim:
+        """The arena's part in its blocks: what those deal with who hand it to other processes."""
+        return self._open()
+
+    @property
     def home(self) -> str:
         """Where it lies: "ram" or "disk"."""
-        return "disk" if isinstance(self._open().handle, share.FileHandle) else "ram"
+        return "disk" if isinstance(self._open().handle, FileHandle) else "ram"
 
     @property
     def paging(self) -> Paging | None:
         """How its files are paged; None for one that does not lie in files."""
         claim = self._open()
-        if not isinstance(claim.handle, share.FileHandle):
+        if not isinstance(claim.handle, FileHandle):
             return None
         return paging_of(claim.data, self.layout)
 
@@ -63,7 +69,7 @@ class SavedArena:
         weakref.finalize(self._open().data, call)
 
     @classmethod
-    def open(cls: type[_Self], path: str | Path, handle: share.FileHandle | None = None) -> _Self:
+    def open(cls: type[_Self], path: str | Path, handle: FileHandle | None = None) -> _Self:
         """Open a saved arena: its files are the memory, and no pixel is read before it is used.
 
         Opened once more in the same process, it shares the mapping. It pickles to its path.
@@ -87,7 +93,7 @@ class SavedArena:
         folder = Path(path).absolute()
 
         def claim(manifest: Manifest) -> _Self:
-            found = share.FileHandle(str(folder), manifest.id, manifest.generation)
+            found = FileHandle(str(folder), manifest.id, manifest.generation)
             if handle is not None and found != handle:
                 raise ArenaGoneError(
                     f"{folder} holds another arena than when it was pickled: it was replaced in "

@@ -11,70 +11,22 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 from fastcache._core.block import Block
-from fastcache.errors import ArenaGoneError, BlockError
+from fastcache.errors import BlockError
+from fastcache.memory.handles import (
+    AnyHandle,
+    BlockRef,
+    FileHandle,
+    Handle,
+    Holder,
+    Key,
+    gone,
+    start_time,
+    still_holds,
+)
 
 _HOLDERS = 4  # named in a handle, so that its size stays bounded
-
-
-class BlockRef(NamedTuple):
-    """A block, whoever holds it: no other has its inode as long as anybody does."""
-
-    inode: int
-    size: int
-
-
-class Holder(NamedTuple):
-    """A process that has the blocks open: its number, when it was started, its descriptors."""
-
-    pid: int
-    started: int  # in clock ticks since the machine started
-    data: int
-    catalog: int
-
-
-class Handle(NamedTuple):
-    """Everything needed to open an arena elsewhere."""
-
-    data: BlockRef
-    catalog: BlockRef
-    holders: tuple[Holder, ...]
-
-
-class FileHandle(NamedTuple):
-    """Everything needed to open an arena of files elsewhere, and to know it again."""
-
-    path: str
-    id: str
-    generation: int
-
-
-AnyHandle: TypeAlias = Handle | FileHandle
-# Under which blocks are found in a process: their inodes and sizes, or the files that they map.
-Key: TypeAlias = tuple[BlockRef, BlockRef] | FileHandle
-
-
-def start_time(pid: int) -> int | None:
-    """Return when a process was started, in clock ticks; None if it has ended."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The second field is the program's name in brackets, and may itself contain any character.
-    fields = stat[stat.rindex(b")") + 2 :].split()
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-def _still_holds(holder: Holder, data: BlockRef) -> bool:
-    if start_time(holder.pid) != holder.started:
-        return False
-    with suppress(OSError):
-        return os.stat(f"/proc/{holder.pid}/fd/{holder.data}").st_ino == data.inode
-    return False
 
 
 class _Blocks:
@@ -100,7 +52,7 @@ class _Blocks:
         started = start_time(pid)
         assert started is not None  # the calling process itself
         here = Holder(pid, started, self.data.fd, self.catalog.fd)
-        others = [each for each in self.holders if each != here and _still_holds(each, data)]
+        others = [each for each in self.holders if each != here and still_holds(each, data)]
         return Handle(data, catalog, (*others[: _HOLDERS - 1], here))
 
 
@@ -203,20 +155,6 @@ def claim_files(handle: FileHandle, map_files: Callable[[], Block]) -> Claim:
         return Claim(blocks)
 
 
-def _gone(handle: Handle) -> ArenaGoneError:
-    ended = [start_time(each.pid) != each.started for each in handle.holders]
-    if len(ended) == 1:
-        what = "has ended" if ended[0] else "has closed it in the meantime"
-        where = f"process {handle.holders[0].pid}, which {what}"
-    else:
-        pids = ", ".join(str(each.pid) for each in handle.holders)
-        where = f"processes {pids}, which have all ended or closed it in the meantime"
-    return ArenaGoneError(
-        f"the arena lived in {where}: keep the dataset that owns it open until others have opened "
-        "it (those who have keep it)"
-    )
-
-
 def _open_block(holder: Holder, fd: int, ref: BlockRef) -> Block | None:
     try:
         return Block.open(f"/proc/{holder.pid}/fd/{fd}", *ref)
@@ -240,7 +178,7 @@ def _open(handle: Handle) -> _Blocks:
         # Checked after opening: the number cannot have changed hands in between.
         if data and catalog and start_time(holder.pid) == holder.started:
             return _Blocks(data, catalog, handle.holders)
-    raise _gone(handle)
+    raise gone(handle)
 
 
 def claim_open(handle: Handle, descriptors: Sequence[int] = ()) -> Claim:

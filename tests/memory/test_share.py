@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fastcache.errors import ArenaGoneError, ArgumentError, BlockError, ClosedError
-from fastcache.memory import share
+from fastcache.memory import handles, share
 from fastcache.memory.arena import Arena, attach, plan_layout
 from fastcache.schema import Array
 
@@ -210,9 +210,9 @@ def test_an_owner_that_is_killed_and_not_yet_waited_for():
         os._exit(0)
     while Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
         pass
-    assert share.start_time(pid) is None
+    assert handles.start_time(pid) is None
     os.waitpid(pid, 0)
-    assert share.start_time(pid) is None
+    assert handles.start_time(pid) is None
 
 
 def test_an_owner_that_has_closed_it():
@@ -255,12 +255,12 @@ def test_a_descriptor_that_means_something_else_by_now(elsewhere, tmp_path):
     (tmp_path / "file").write_bytes(bytes(elsewhere.data.size))
     with open(tmp_path / "file", "rb") as other:
         inode = os.fstat(other.fileno()).st_ino
-        started = share.start_time(os.getpid())
-        mine = share.Holder(os.getpid(), started, other.fileno(), other.fileno())
+        started = handles.start_time(os.getpid())
+        mine = handles.Holder(os.getpid(), started, other.fileno(), other.fileno())
         (theirs,) = elsewhere.holders
         for ref, holder in [
             (elsewhere.data, theirs._replace(data=theirs.catalog)),
-            (share.BlockRef(inode, elsewhere.data.size), mine),  # a file is not shared memory
+            (handles.BlockRef(inode, elsewhere.data.size), mine),  # a file is not shared memory
         ]:
             with pytest.raises(ArenaGoneError, match="has closed it"):
                 attach(elsewhere._replace(data=ref, holders=(holder,)))
@@ -290,7 +290,7 @@ def test_a_holder_hands_on_what_its_owner_has_left(method):
             worker.process.pid,
         ]
         with pytest.raises(ArenaGoneError, match=f"process {owner.process.pid}, which has ended"):
-            share.claim_open(handle_in(owner.pickled)._replace(data=share.BlockRef(1, 4096)))
+            share.claim_open(handle_in(owner.pickled)._replace(data=handles.BlockRef(1, 4096)))
         arena.close()
         with pytest.raises(ArenaGoneError, match="which has ended"):
             pickle.loads(owner.pickled)
