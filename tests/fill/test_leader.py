@@ -203,12 +203,19 @@ def test_a_late_difference_concerns_only_who_is_late(leader, name):
         Following(rendezvous.connect(name)).result().close()
 
 
+def listening(name):
+    """Return a listener; the last leader's thread may still hold the name for a moment."""
+    end = time.monotonic() + 10
+    while (listener := rendezvous.listen(name)) is None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return listener
+
+
 def test_descriptors_are_given_back_with_the_arena(name):
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        listeners = []  # the last leader's thread may still hold the name for a moment
-        until(lambda: listeners.append(rendezvous.listen(name)) or listeners[-1] is not None)
-        leader = Leader(listeners[-1], WANTED, RANKS)
+        leader = Leader(listening(name), WANTED, RANKS)
         arena = arena_workers.make_arena()
         leader.finish(arena)
         Following(rendezvous.connect(name)).result().close()
