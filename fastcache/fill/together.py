@@ -146,7 +146,7 @@ def _fills(job: FillJob, arena: Arena) -> bool:
     if job.from_memory:
         return False
     target = np.asarray(job.parts[3])
-    return bool(target.ctypes.data == arena.base_address)
+    return bool(target.__array_interface__["data"][0] == arena.base_address)
 
 
 def fill_together(source: Source, options: FillOptions, fill: Callable[[Team], Arena]) -> Arena:

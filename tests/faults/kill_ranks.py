@@ -1,10 +1,11 @@
 """Kill ranks of a node while they fill an arena together, and count what is left.
 
-usage: kill_ranks.py [KILLS] [RANKS]. Prints a line of counts; its status is 1 if anything was
+Prints a line of counts; its status is 1 if anything was
 wrong: a survivor that was not told within 10 s, memory that stayed behind. It needs a quiet
 machine: shared memory is counted over all of it.
 """
 
+import argparse
 import os
 import random
 import sys
@@ -74,9 +75,12 @@ def kill_one(draw: random.Random, world: int, paths: list[str]) -> Counter[str]:
 
 def main() -> int:
     """Kill so many, print the counts, return the status."""
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    world = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    draw = random.Random(5)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=100, help="kills (100)")
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--ranks", type=int, default=3)
+    options = parser.parse_args()
+    kills, world, draw = options.times, options.ranks, random.Random(options.seed)
     before, listed, held = shared_memory(), set(os.listdir("/dev/shm")), memfds()
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,11 @@
 """Kill workers of DataLoaders, and programs with workers, and count what is left.
 
-usage: kill_workers.py [KILLS]. Goes through all start methods, and two ranks. Prints a line of
+Goes through all start methods, and two ranks. Prints a line of
 counts; its status is 1 if anything was wrong: a program that lost its arena, memory that stayed
 behind. It needs torch, and a quiet machine: shared memory is counted over all of it.
 """
 
+import argparse
 import os
 import random
 import signal
@@ -46,8 +47,11 @@ def kill_some(draw: random.Random, ranks: int, workers: int, method: str) -> Cou
 
 def main() -> int:
     """Kill so many, print the counts, return the status."""
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    draw = random.Random(7)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=100, help="kills (100)")
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    kills, draw = options.times, random.Random(options.seed)
     before, listed, held = shared_memory(), set(os.listdir("/dev/shm")), memfds()
     counts: Counter[str] = Counter()
     for number in range(kills):

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 
 import arena_workers
 import pytest
@@ -258,10 +259,11 @@ def led(name, *messages, raw=b"", stay=False):
     follower = Following(rendezvous.connect(name))
     link = Link(listener.accept()[0])
     assert link.receive(10)[0]["kind"] == "hello"
-    for message in messages:
-        link.send(message)
-    link._socket.sendall(raw)
     try:
+        with suppress(BrokenPipeError):  # the follower may have heard enough
+            for message in messages:
+                link.send(message)
+            link._socket.sendall(raw)
         if not stay:
             link.close()
         return follower.result()
