@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 from fastcache.errors import ArgumentError
 
 _T = TypeVar("_T")
+_Item = TypeVar("_Item")
 
 _CGROUP_V2_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_V1_QUOTA = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
@@ -144,6 +145,25 @@ def run(function: Callable[[], object], threads: int) -> None:
     for error in errors:
         if error is not None:
             raise error
+
+
+def run_each(function: Callable[[_Item], object], items: Sequence[_Item], threads: int) -> None:
+    """Call `function` with each of `items`, on up to `threads` threads, and wait for all.
+
+    The first exception ends it: nobody begins another item, and it is raised once all have ended.
+    """
+    queue = iter(items)
+
+    def work() -> None:
+        try:
+            for item in queue:
+                function(item)
+        except BaseException:
+            for _ in queue:  # the others need not begin what is left
+                pass
+            raise
+
+    run(work, min(threads, len(items)))
 
 
 class Work(Protocol):

@@ -177,22 +177,14 @@ class _Follower:
             )
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise self._nonsense(f"a job ({error})") from error
-        self._work([job], threads)
+        self._work(job, threads)
         del job
         data.close()  # before the other one is told: it makes the arena read-only then
         tables.close()
 
-    def _work(self, jobs: list[FillJob], threads: int) -> None:
-        """Work on the only job of a list, which is then empty.
-
-        A thread of the pool lets go of its function a little after the function has returned.
-        """
-        job = jobs[0]
-
-        def enter() -> None:
-            jobs[0].run()
-
-        futures = pool.start(enter, threads)
+    def _work(self, job: FillJob, threads: int) -> None:
+        """Work on a job, listening meanwhile."""
+        futures = pool.start(job.run, threads)
         try:
             running = set(futures)
             while running:
@@ -205,5 +197,3 @@ class _Follower:
             job.cancel()  # for all ranks: they take their items from one cursor
             wait(futures)
             raise
-        finally:
-            jobs.clear()

@@ -18,19 +18,12 @@ _SLICE = 32 << 20  # bytes that a thread allocates before it takes the next
 
 def _allocate(block: Block, threads: int) -> None:
     """Give every page of a block memory, or close it."""
-    starts = iter(range(0, block.size, _SLICE))
 
-    def work() -> None:
-        try:
-            for start in starts:
-                block.allocate(start, min(_SLICE, block.size - start))
-        except BaseException:
-            for _ in starts:  # the others need not begin what is left
-                pass
-            raise
+    def allocate(start: int) -> None:
+        block.allocate(start, min(_SLICE, block.size - start))
 
     try:
-        pool.run(work, min(threads, -(-block.size // _SLICE)))
+        pool.run_each(allocate, range(0, block.size, _SLICE), threads)
     except BaseException:
         with suppress(BufferError):  # Ctrl-C while a helper allocates: it goes when that has ended
             block.close()

@@ -197,13 +197,7 @@ def _copy(cls: type[_Self], files: _Self, home: str, threads: int | None) -> _Se
     )
     made = cls.allocate(layout, home, threads)
     pairs = [pair for n, column in columns.items() for pair in _pairs(made.column(n), column)]
-    queue = iter(pairs)
-
-    def work() -> None:
-        for target, source in queue:
-            np.copyto(target, source)
-
-    pool.run(work, min(pool.resolve_threads(threads), max(1, len(pairs))))
+    pool.run_each(lambda pair: np.copyto(*pair), pairs, pool.resolve_threads(threads))
     return made
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -21,6 +22,46 @@ def test_every_thread_takes_part_and_errors_come_back():
 
     with pytest.raises(KeyError):
         threads.run(fail, 2)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_items_are_taken_once_each(width):
+    taken = []
+    threads.run_each(taken.append, range(1000), width)
+    assert sorted(taken) == [*range(1000)]
+    threads.run_each(taken.append, [], width)
+    assert len(taken) == 1000
+
+
+def test_the_first_error_keeps_the_others_from_beginning():
+    begun = []
+
+    def work(item):
+        begun.append(item)
+        if item == 3:
+            raise KeyError(item)
+
+    with pytest.raises(KeyError):
+        threads.run_each(work, range(1_000_000), 2)
+    assert len(begun) < 1_000_000
+
+
+def test_what_was_run_is_not_held(monkeypatch):
+    """Arenas are closed right behind work on them: no thread may hold that for a moment more."""
+    monkeypatch.setattr(threads, "_pool", threads._Pool())
+
+    class Thing:
+        def run(self, item=None):
+            return id(self)
+
+    for _ in range(200):
+        thing = Thing()
+        told = weakref.ref(thing)
+        threads.run_each(thing.run, range(8), 3)
+        (future,) = threads.start(thing.run, 1)
+        future.result(timeout=20)
+        del thing
+        assert told() is None
 
 
 def test_a_busy_pool_holds_nobody_up(monkeypatch):

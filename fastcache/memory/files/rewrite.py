@@ -135,29 +135,19 @@ class Rewrite:
 
     def _write_shards(self, threads: int) -> None:
         plan = self.plan
-        queue = iter(self._new)
-        lent = dict(self._columns)  # taken back: a thread that came too late may hold `work`
 
-        def work() -> None:
-            try:
-                for f, k in queue:
-                    shard, parts = plan.families[f].shards[k], {}
-                    for name in plan.families[f].columns:
-                        column, stop = lent[name], shard.first + shard.rows
-                        assert column is not None
-                        stride = plan.saved[name].stride
-                        parts[name] = column.pieces(shard.first, stop, stride)
-                    file = naming.shard_name(plan.number(f, k), self._generation)
-                    self._entries[f, k] = self._write(file, shard, parts)
-            except BaseException:
-                for _ in queue:  # the others need not begin what is left
-                    pass
-                raise
+        def write(number: tuple[int, int]) -> None:
+            f, k = number
+            shard, parts = plan.families[f].shards[k], {}
+            for name in plan.families[f].columns:
+                column, stop = self._columns[name], shard.first + shard.rows
+                assert column is not None
+                stride = plan.saved[name].stride
+                parts[name] = column.pieces(shard.first, stop, stride)
+            file = naming.shard_name(plan.number(f, k), self._generation)
+            self._entries[f, k] = self._write(file, shard, parts)
 
-        try:
-            pool.run(work, max(1, min(threads, len(self._new))))
-        finally:
-            lent.clear()
+        pool.run_each(write, self._new, threads)
 
     def _tables(self) -> dict[str, Any]:
         """Return the parts of the columns file."""

@@ -98,24 +98,14 @@ def save_columns(
         for k in range(len(family.shards))
         if (f, k) not in done
     ]
-    queue = iter(left)
-    lent = dict(columns)  # taken back at the end: a thread that came too late may hold `work`
 
-    def work() -> None:
-        try:
-            for f, k in queue:
-                names, shard = plan.families[f].columns, plan.families[f].shards[k]
-                stop = shard.first + shard.rows
-                parts = {n: part_of(plan, n, lent[n], shard.first, stop) for n in names}
-                writer.write_shard(f, k, parts)
-        except BaseException:
-            for _ in queue:  # the others need not begin what is left
-                pass
-            raise
+    def write(number: tuple[int, int]) -> None:
+        f, k = number
+        names, shard = plan.families[f].columns, plan.families[f].shards[k]
+        stop = shard.first + shard.rows
+        parts = {n: part_of(plan, n, columns[n], shard.first, stop) for n in names}
+        writer.write_shard(f, k, parts)
 
-    try:
-        pool.run(work, max(1, min(threads, len(left))))
-    finally:
-        lent.clear()
+    pool.run_each(write, left, threads)
     writer.write_tables(_tables(plan, columns))
     writer.commit(catalog)

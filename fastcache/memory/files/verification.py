@@ -146,18 +146,8 @@ class _Check:
 
 def _compare(checks: Sequence[_Check], threads: int) -> None:
     """Read all files."""
-    pieces = iter([(check, blocks) for check in checks for blocks in check.pieces])
-
-    def work() -> None:
-        try:
-            for check, blocks in pieces:
-                check.compare(blocks)
-        except BaseException:
-            for _ in pieces:  # the others need not begin what is left
-                pass
-            raise
-
-    pool.run(work, threads)
+    pieces = [(check, blocks) for check in checks for blocks in check.pieces]
+    pool.run_each(lambda piece: piece[0].compare(piece[1]), pieces, threads)
 
 
 def damaged_files(folder: Path, entries: Sequence[FileEntry], threads: int) -> list[str]:
