@@ -8,11 +8,12 @@ ARCHIVES ?=
 PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 CLANG_FORMAT ?= clang-format
 # Decodes and transforms of torchvision are an oracle of the tests, OpenCV brings other copies of the
-# codecs into the process, pyts (on numba) is what users of Gramian angular fields come from.
+# codecs into the process, pyts (on numba) is what users of Gramian angular fields come from,
+# torchdata's loader saves and loads samplers' states.
 # Installed without their dependencies, so that they cannot exchange the torch and the NumPy that are
 # there; what pyts needs besides comes with scikit-learn.
 ORACLES := torchvision==0.28.0 opencv-python-headless==5.0.0.93 \
-    pyts==0.14.1 numba==0.68.1 llvmlite==0.50.0 platformdirs==4.14.8
+    pyts==0.14.1 numba==0.68.1 llvmlite==0.50.0 platformdirs==4.14.8 torchdata==0.11.0
 
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 ifeq ($(VERSION),)
@@ -24,7 +25,7 @@ PIP := "$(BIN)/python" -m pip install
 WHEEL := build/wheel-$(VERSION).path
 SOURCES := setup.py pyproject.toml MANIFEST.in scripts/build_wheel.sh requirements-dev.txt \
     $(shell find csrc fastcache licenses -type f ! -name '*.pyc')
-C_FILES := $(shell find csrc tests/c benchmarks/c -name '*.[ch]' -o -name '*.cc' 2>/dev/null)
+C_FILES := $(shell find csrc tests/c tests/faults benchmarks/c -name '*.[ch]' -o -name '*.cc' 2>/dev/null)
 export PYTHON
 # With CODECS=folder (of `make codecs`) everything here links those libraries, hidden, instead of the
 # system's shared ones.
@@ -32,8 +33,8 @@ ifneq ($(CODECS),)
 export FASTCACHE_CODECS := $(abspath $(CODECS))
 endif
 
-.PHONY: help demo test test-c test-pythons wheel codecs fuzz fuzz-replay bench bench-codecs bench-gaf bench-c clean need-data \
-    always lint lint-ruff lint-mypy lint-c lint-rules
+.PHONY: help demo test test-c test-pythons faults wheel codecs fuzz fuzz-replay bench bench-codecs bench-gaf \
+    bench-homes bench-c clean need-data always lint lint-ruff lint-mypy lint-c lint-rules
 .DELETE_ON_ERROR:
 
 help:
@@ -44,12 +45,14 @@ help:
 	@echo '                          then CODECS=build/codecs makes wheel, test and test-c use them'
 	@echo 'make lint                 ruff, mypy, clang-format, import direction'
 	@echo 'make test-c               C tests with gcc, and with clang under ASan and UBSan'
+	@echo 'make faults               kills, calls that fail, full disks, damage and hostile arenas, in full'
 	@echo 'make fuzz [SECONDS=60]    libFuzzer targets under ASan and UBSan'
 	@echo 'make fuzz-replay          what fuzzing found so far, minimised, under valgrind'
 	@echo 'make test-pythons         the wheel on every Python of: $(PYTHONS)'
 	@echo 'make bench DATA=folder    compare with other loaders on a class folder'
 	@echo 'make bench-codecs DATA=folder   compare PNG, WebP, mixed folders and hostile files'
 	@echo 'make bench-gaf            compare images of time series with pyts and with the limit of memory'
+	@echo 'make bench-homes DATA=folder    measure planning, saving, opening, sharing and mixed caches'
 	@echo 'make bench-c [DATA=...]   microbenchmarks of the C core'
 	@echo 'make clean                remove everything that was built or installed here'
 
@@ -64,6 +67,12 @@ test: $(VENV)/.wheel $(VENV)/.oracle
 test-c: build/.system-c
 	$(MAKE) -f scripts/native.mk CONFIG=gcc test
 	$(MAKE) -f scripts/native.mk CONFIG=asan test
+
+# In full; the suite has a short form of each.
+faults: $(VENV)/.wheel
+	cd "$(VENV)" && bad= && for script in "$(CURDIR)"/tests/faults/*.py; do \
+	    "$(BIN)/python" "$$script" $(ARGS) || bad="$$bad $${script##*/}"; done && \
+	    if [ -n "$$bad" ]; then echo "violations:$$bad" >&2; exit 1; fi
 
 test-pythons: build/.system-build
 	scripts/test_pythons.sh $(PYTHONS)
@@ -114,6 +123,11 @@ bench-gaf: $(VENV)/.wheel .venv-peers-gaf/.ready
 	cd "$(VENV)" && "$(BIN)/python" \
 	    "$(CURDIR)/benchmarks/run_gaf.py" --out "$(CURDIR)/bench-out" \
 	    --peers-python "$(CURDIR)/.venv-peers-gaf/bin/python" $(ARGS)
+
+# Without rivals: the limits are those of the machine.
+bench-homes: need-data $(VENV)/.wheel
+	data=$$(realpath "$(DATA)") && cd "$(VENV)" && "$(BIN)/python" \
+	    "$(CURDIR)/benchmarks/run_homes.py" --data "$$data" --out "$(CURDIR)/bench-out" $(ARGS)
 
 need-data:
 	@[ -n "$(DATA)" ] || { echo 'this needs DATA=folder, with JPEG photographs' >&2; exit 2; }

@@ -17,18 +17,28 @@ from rows import Row, judge
 Tasks = Mapping[str, Task]
 
 
-def parser(about: str | None, photos: bool = True) -> argparse.ArgumentParser:
-    """Return a parser with the options that all have; `photos`: a folder of them among these."""
+def parser(about: str | None, photos: bool = True, peers: bool = True) -> argparse.ArgumentParser:
+    """Return a parser with the options that all have.
+
+    Parameters
+    ----------
+    about : str or None
+        What the program says of itself.
+    photos, peers : bool
+        Whether it takes a folder of photographs, and the rivals' interpreter.
+    """
     made = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     if photos:
         made.add_argument("--data", type=Path, required=True, help="folder with JPEG photographs")
-    made.add_argument(
-        "--peers-python",
-        default=sys.executable,
-        help="interpreter of the rivals' environment (peers/setup.sh makes it); default: this one",
-    )
+    if peers:
+        made.add_argument(
+            "--peers-python",
+            default=sys.executable,
+            help="interpreter of the rivals' environment (peers/setup.sh makes it); "
+            "default: this one",
+        )
     made.add_argument("--out", type=Path, default=Path("bench-out"))
     made.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default: 5)")
     made.add_argument("--only", nargs="+", metavar="GROUP", help="some groups of rows only")

@@ -2,7 +2,7 @@
  *
  * The only Linux file of the core: memfd_create, file seals and /proc/PID/fd have no portable
  * twin.  Elsewhere every request is answered with FC_E_IO and ENOSYS, and the homes that are made
- * of files serve instead. */
+ * of files (mapping.c) serve instead. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -175,13 +175,6 @@ fc_status fc_block_seal(fc_block *block, int *detail) {
   return FC_OK;
 }
 
-void fc_block_close(fc_block *block) {
-  /* Both calls concern this process alone: a child of fork has its own mapping and descriptor. */
-  if (block->data != NULL) munmap(block->data, block->size);
-  if (block->fd >= 0) close(block->fd);
-  *block = CLOSED;
-}
-
 #else
 
 fc_status fc_block_create(fc_block *block, size_t size, const char *name, int *detail) {
@@ -221,10 +214,6 @@ fc_status fc_block_seal(fc_block *block, int *detail) {
   (void)block;
   *detail = ENOSYS;
   return FC_E_IO;
-}
-
-void fc_block_close(fc_block *block) {
-  *block = CLOSED;
 }
 
 #endif

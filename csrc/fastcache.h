@@ -7,7 +7,7 @@
  *    except by the _free that stands beside a _new.
  *  - A function that can fail returns an fc_status; FC_OK is 0.  No function prints, exits or
  *    leaves through longjmp.
- *  - One fc_decoder per thread at a time.  Jobs (fc_probe_job, fc_fill_job, fc_copy_job) are the
+ *  - One fc_decoder per thread at a time.  Jobs (fc_probe_job, fc_fill_job, …) are the
  *    other way round: any number of threads enter the same job's _run, each takes the next item
  *    from its atomic cursor, and all return when none is left.
  *  - Pixels are interleaved uint8 rows (H, W, C) without padding unless a stride is given.
@@ -66,9 +66,9 @@ const char *fc_cpu_mask_error(void);
 typedef struct fc_block {
   uint8_t *data;  /* mapping, aligned to a page; NULL when closed */
   size_t size;    /* bytes of the mapping, a multiple of the page size */
-  int fd;         /* -1 when closed */
+  int fd;         /* -1 when closed, or made of files */
   int32_t owner;  /* 1: created here, 0: opened */
-  int32_t sealed; /* 1: this mapping is read-only (opened, or after fc_block_seal) */
+  int32_t sealed; /* 1: this mapping is read-only (opened, made of files, or fc_block_seal) */
 } fc_block;
 
 /* Reserve `size` bytes (rounded up to pages) of nameless shared memory: sealed in size, mapped,
@@ -92,7 +92,32 @@ fc_status fc_block_adopt(fc_block *block, int fd, uint64_t inode, size_t size, i
 uint64_t fc_block_inode(const fc_block *block);
 /* Make the owner's own mapping read-only: from here on the arena is immutable in this process. */
 fc_status fc_block_seal(fc_block *block, int *detail);
-/* Unmap and close; a closed block may be closed again. */
+/* The other kind of block: reserve `size` bytes (rounded up to pages) of addresses, to map parts of
+ * files into.  Touching what is not mapped yet is a segmentation fault.  It counts as sealed, and
+ * has neither descriptor nor inode. */
+fc_status fc_block_reserve(fc_block *block, size_t size, int *detail);
+/* Map [file_offset, file_offset + length) of a file at byte `at` of a reserved block, shared and
+ * read-only, in the place of whatever was mapped there; the descriptor may be closed afterwards.
+ * FC_E_ARGUMENT unless all three are multiples of the page size and the range lies in the block;
+ * FC_E_NOT_REGULAR; FC_E_CHANGED where the file is shorter.  After FC_E_IO only fc_block_close is
+ * allowed.  Files must not become shorter afterwards: reading what is gone is a SIGBUS. */
+fc_status fc_block_map_file(fc_block *block, size_t at, int fd, size_t file_offset, size_t length,
+                            int *detail);
+
+typedef enum fc_advice {
+  FC_WILLNEED, /* read ahead: pages that the range touches */
+  FC_DONTNEED, /* drop this process's pages that lie in it wholly; files and memfds keep the data */
+  FC_COLD,     /* such pages are the first to go when memory is short (Linux 5.4, else FC_E_IO) */
+  FC_PAGEOUT,  /* such pages go now, out of the cache too unless others map them (likewise) */
+  FC_RANDOM,   /* a page that is missed is read alone, without what lies around it */
+  FC_NORMAL,   /* the system decides what is read with it, as before */
+} fc_advice;
+
+/* Tell the kernel what will become of `count` ranges; FC_E_ARGUMENT, and nothing is done, if one
+ * leaves the block.  FC_E_IO ends it at the range that the system refused. */
+fc_status fc_block_advise(const fc_block *block, const int64_t *offsets, const int64_t *lengths,
+                          size_t count, fc_advice advice, int *detail);
+/* Unmap and close either kind; a closed block may be closed again. */
 void fc_block_close(fc_block *block);
 
 /* ---- probe: what a file's header says ------------------------------------------------------ */
@@ -288,10 +313,17 @@ typedef struct fc_fill_job {
   fc_cursor cursor;
   fc_cursor *shared; /* in its place, if not NULL: the cursor that several jobs take items from */
   fc_paths paths;
+  /* Files that lie in memory already: data_size[item] bytes from data_offset[item] on.  The others,
+   * with a negative size, and all of them where data is NULL, are read from their paths. */
+  const uint8_t *data;
+  const int64_t *data_offset; /* [count] */
+  const int64_t *data_size;   /* [count] */
   const fc_image_spec *spec;
   const fc_geometry *geometry; /* [count] */
   uint8_t *base;
-  const int64_t *slot;          /* [count] offset of the sample's first byte from base */
+  /* [count] offset of the sample's first byte from base; negative: decode only to see whether it
+   * can be done */
+  const int64_t *slot;
   int32_t damaged_needs_python; /* hand on, instead of failing: truncated, corrupt, large texts */
   int32_t *status;              /* [count] in: FC_PENDING or final; out: final unless cancelled */
   int32_t *detail;              /* [count] */
@@ -299,6 +331,20 @@ typedef struct fc_fill_job {
 
 /* FC_E_NOMEM when the thread's own decoder cannot be made; the items are then left to others. */
 fc_status fc_fill_run(fc_fill_job *job);
+
+/* Read whole files into their slots, as they are.  FC_E_CHANGED: a file is not as long as its
+ * slot. */
+typedef struct fc_read_job {
+  fc_cursor cursor;
+  fc_paths paths;
+  uint8_t *base;
+  const int64_t *slot; /* [count] offset of the file's first byte from base */
+  const int64_t *size; /* [count] bytes of the slot */
+  int32_t *status;     /* [count] in: FC_PENDING or final; out: final unless cancelled */
+  int32_t *detail;     /* [count] */
+} fc_read_job;
+
+void fc_read_run(fc_read_job *job);
 
 /* Copy runs of bytes, a few of them at a time: the gather behind every batch.  Source and
  * destination must not overlap.  streaming != 0 bypasses the cache on the way out: right for

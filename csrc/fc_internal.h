@@ -79,6 +79,8 @@ fc_status fc_buffer_reserve(fc_buffer *buffer, size_t capacity);
 fc_status fc_file_open(const char *path, int *fd, int64_t *size, int *detail);
 /* FC_E_BYTES when the file is larger than max_bytes (0: any size). */
 fc_status fc_file_read(const char *path, int64_t max_bytes, fc_buffer *buffer, int *detail);
+/* FC_E_CHANGED unless the file has exactly `size` bytes. */
+fc_status fc_file_read_into(const char *path, uint8_t *target, size_t size, int *detail);
 
 /* ---- codec.c: one table of what decodes here ------------------------------------------------- */
 /* What a codec is asked for: rows of the stored (not oriented) image. */

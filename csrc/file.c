@@ -54,19 +54,26 @@ fc_status fc_file_open(const char *path, int *fd, int64_t *size, int *detail) {
   return status;
 }
 
-/* At most the size at opening: a file that grows meanwhile cannot keep the thread for ever. */
-static fc_status read_all(int fd, size_t size, fc_buffer *buffer, int *detail) {
-  buffer->size = 0;
-  while (buffer->size < size) {
-    ssize_t got = read(fd, buffer->data + buffer->size, size - buffer->size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
+/* Up to `size` bytes from the file's place on; `got` says how many there were. */
+static fc_status read_up_to(int fd, uint8_t *target, size_t size, size_t *got, int *detail) {
+  *got = 0;
+  while (*got < size) {
+    ssize_t part = read(fd, target + *got, size - *got);
+    if (part < 0 && errno == EINTR) continue;
+    if (part < 0) {
       *detail = errno;
       return FC_E_IO;
     }
-    if (got == 0) break;
-    buffer->size += (size_t)got;
+    if (part == 0) break;
+    *got += (size_t)part;
   }
+  return FC_OK;
+}
+
+/* At most the size at opening: a file that grows meanwhile cannot keep the thread for ever. */
+static fc_status read_all(int fd, size_t size, fc_buffer *buffer, int *detail) {
+  fc_status status = read_up_to(fd, buffer->data, size, &buffer->size, detail);
+  if (status != FC_OK) return status;
   memset(buffer->data + buffer->size, 0, FC_ROW_SLACK);
   return buffer->size ? FC_OK : FC_E_EMPTY;
 }
@@ -83,6 +90,21 @@ fc_status fc_file_read(const char *path, int64_t max_bytes, fc_buffer *buffer, i
   else
     status = fc_buffer_reserve(buffer, (size_t)size);
   if (status == FC_OK) status = read_all(fd, (size_t)size, buffer, detail);
+  close(fd);
+  return status;
+}
+
+fc_status fc_file_read_into(const char *path, uint8_t *target, size_t size, int *detail) {
+  int fd;
+  int64_t now;
+  size_t got;
+  fc_status status = fc_file_open(path, &fd, &now, detail);
+  if (status != FC_OK) return status;
+  if ((uint64_t)now != size)
+    status = FC_E_CHANGED;
+  else
+    status = read_up_to(fd, target, size, &got, detail);
+  if (status == FC_OK && got != size) status = FC_E_CHANGED;
   close(fd);
   return status;
 }

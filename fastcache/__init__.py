@@ -15,7 +15,11 @@ from fastcache import errors, schema, sources, transforms
 
 if TYPE_CHECKING:
     from fastcache.fill.codec_table import Codec, CodecTable, codecs
+    from fastcache.fill.editor import ArenaEditor
     from fastcache.fill.limits import Limits
+    from fastcache.fill.plan import Plan
+    from fastcache.fill.planning import plan_for
+    from fastcache.fill.plans import Plans
     from fastcache.gaf import (
         FieldStack,
         GramianAngularField,
@@ -23,8 +27,13 @@ if TYPE_CHECKING:
         RecurrencePlot,
         gramian_angular_field,
     )
+    from fastcache.memory.budget import Budget
+    from fastcache.memory.files import verify
+    from fastcache.memory.pressure import MemoryPressure, on_memory_pressure
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
+    from fastcache.read.opening import open  # noqa: A004 - users write fastcache.open
+    from fastcache.read.sampler import ArenaSampler
     from fastcache.read.series_images import SeriesImages
     from fastcache.tools import plots
 
@@ -32,28 +41,44 @@ __version__ = version("fastcache")
 
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
+    "ArenaEditor": "fastcache.fill.editor",
+    "ArenaSampler": "fastcache.read.sampler",
+    "Budget": "fastcache.memory.budget",
     "Codec": "fastcache.fill.codec_table",
     "CodecTable": "fastcache.fill.codec_table",
     "FieldStack": "fastcache.gaf",
     "GramianAngularField": "fastcache.gaf",
     "Limits": "fastcache.fill.limits",
     "MarkovTransitionField": "fastcache.gaf",
+    "MemoryPressure": "fastcache.memory.pressure",
+    "Plan": "fastcache.fill.plan",
+    "Plans": "fastcache.fill.plans",
     "RecurrencePlot": "fastcache.gaf",
     "SeriesImages": "fastcache.read.series_images",
     "codecs": "fastcache.fill.codec_table",
     "collate": "fastcache.read.collate",
     "gramian_angular_field": "fastcache.gaf",
+    "plan_for": "fastcache.fill.planning",
+    "on_memory_pressure": "fastcache.memory.pressure",
+    "open": "fastcache.read.opening",
     "plots": "fastcache.tools",
+    "verify": "fastcache.memory.files",
 }
 
 __all__ = [
     "ArenaDataset",
+    "ArenaEditor",
+    "ArenaSampler",
+    "Budget",
     "Codec",
     "CodecTable",
     "FieldStack",
     "GramianAngularField",
     "Limits",
     "MarkovTransitionField",
+    "MemoryPressure",
+    "Plan",
+    "Plans",
     "RecurrencePlot",
     "SeriesImages",
     "__version__",
@@ -61,10 +86,14 @@ __all__ = [
     "collate",
     "errors",
     "gramian_angular_field",
+    "on_memory_pressure",
+    "open",
+    "plan_for",
     "plots",
     "schema",
     "sources",
     "transforms",
+    "verify",
 ]
 
 

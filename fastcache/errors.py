@@ -83,6 +83,33 @@ class PeerError(FastcacheError, ConnectionError):
         return type(self), (self.args[0], self.pid)
 
 
+class NotKeptError(FastcacheError, KeyError):
+    """A column was asked for as one array whose samples are not all kept decoded."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would quote it
+
+
+class ArenaFormatError(FastcacheError, ValueError):
+    """A folder is no arena, or its files are not what its manifest says; nothing was opened."""
+
+
+class ArenaDamagedError(ArenaFormatError):
+    """Files of an arena have other bytes than were written; the message names them."""
+
+
+class ArenaExistsError(FastcacheError, FileExistsError):
+    """An arena would be written where there is something already."""
+
+
+class ArenaLockedError(FastcacheError, BlockingIOError):
+    """Another process is writing the arena."""
+
+
+class ArenaFileError(FastcacheError, OSError):
+    """The system refused to read or write a file of an arena; the message carries its reason."""
+
+
 class ClosedError(FastcacheError, ValueError):
     """Something was asked of an arena after ``close()``."""
 

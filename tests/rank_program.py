@@ -17,7 +17,7 @@ import numpy as np
 
 from fastcache import transforms as T
 from fastcache.errors import FastcacheError
-from fastcache.fill import build
+from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
 from fastcache.memory import rendezvous
 from fastcache.memory.arena import Arena
@@ -95,7 +95,7 @@ def main() -> None:
         say(state="begins")
         begun = time.monotonic()
         try:
-            arena = build.fill_arena(source_of(task), FillOptions(**options))
+            arena = make_arena(source_of(task), FillOptions(**options))
         except (FastcacheError, KeyboardInterrupt) as error:
             facts = {"failed": [list(pair) for pair in getattr(error, "failed", [])]}
             say(

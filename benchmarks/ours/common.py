@@ -1,6 +1,8 @@
 """What the workers that measure fastcache share."""
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,20 +11,35 @@ from serve import Settings
 ROW = (224, 224, 3)
 
 
-def open_files(paths: Sequence[str], threads: int, **options: Any) -> Any:
-    """Return an ArenaDataset of image files, short side 256, centre 224.
+_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []  # removed when the process ends
 
-    All have the label 0: they need not lie in class folders.
-    """
+
+def own_folder(settings: Settings) -> Path:
+    """Return a new folder below ``options["folder"]`` that goes when this process ends."""
+    _FOLDERS.append(tempfile.TemporaryDirectory(dir=settings.options["folder"]))
+    return Path(_FOLDERS[-1].name)
+
+
+def file_source(paths: Sequence[str]) -> Any:
+    """Return a source of image files, all with the label 0: they need not lie in class folders."""
     import fastcache as fc
+
+    return fc.sources.Files(list(paths), np.zeros(len(paths), np.int64))
+
+
+def store_224() -> list[Any]:
+    """Return operations for short side 256, centre 224."""
     from fastcache import transforms as T
 
-    return fc.ArenaDataset(
-        fc.sources.Files(list(paths), np.zeros(len(paths), np.int64)),
-        store=[T.Resize(256), T.CenterCrop(224)],
-        threads=threads,
-        **options,
-    )
+    return [T.Resize(256), T.CenterCrop(224)]
+
+
+def open_files(paths: Sequence[str], threads: int, **options: Any) -> Any:
+    """Return an ArenaDataset of image files, short side 256, centre 224 unless told otherwise."""
+    import fastcache as fc
+
+    options.setdefault("store", store_224())
+    return fc.ArenaDataset(file_source(paths), threads=threads, **options)
 
 
 def open_photos(settings: Settings, repeat: int = 1) -> Any:

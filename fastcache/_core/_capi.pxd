@@ -54,6 +54,21 @@ cdef extern from "fastcache.h" nogil:
                              int *detail) noexcept
     uint64_t fc_block_inode(const fc_block *block) noexcept
     fc_status fc_block_seal(fc_block *block, int *detail) noexcept
+    fc_status fc_block_reserve(fc_block *block, size_t size, int *detail) noexcept
+    fc_status fc_block_map_file(fc_block *block, size_t at, int fd, size_t file_offset,
+                                size_t length, int *detail) noexcept
+
+    ctypedef enum fc_advice:
+        FC_WILLNEED
+        FC_DONTNEED
+        FC_COLD
+        FC_PAGEOUT
+        FC_RANDOM
+        FC_NORMAL
+
+    fc_status fc_block_advise(const fc_block *block, const int64_t *offsets,
+                              const int64_t *lengths, size_t count, fc_advice advice,
+                              int *detail) noexcept
     void fc_block_close(fc_block *block) noexcept
 
     # ---- probe
@@ -192,6 +207,9 @@ cdef extern from "fastcache.h" nogil:
         fc_cursor cursor
         fc_cursor *shared
         fc_paths paths
+        const uint8_t *data
+        const int64_t *data_offset
+        const int64_t *data_size
         const fc_image_spec *spec
         const fc_geometry *geometry
         uint8_t *base
@@ -201,6 +219,17 @@ cdef extern from "fastcache.h" nogil:
         int32_t *detail
 
     fc_status fc_fill_run(fc_fill_job *job) noexcept
+
+    ctypedef struct fc_read_job:
+        fc_cursor cursor
+        fc_paths paths
+        uint8_t *base
+        const int64_t *slot
+        const int64_t *size
+        int32_t *status
+        int32_t *detail
+
+    void fc_read_run(fc_read_job *job) noexcept
 
     ctypedef struct fc_copy_job:
         fc_cursor cursor

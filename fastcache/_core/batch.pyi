@@ -19,6 +19,7 @@ class CopyJob:
         lengths: int | npt.NDArray[np.int64],
         *,
         streaming: bool = False,
+        places: npt.NDArray[np.int64] | None = None,
     ) -> None: ...
     def run(self) -> None: ...
     @property

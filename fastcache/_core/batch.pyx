@@ -19,18 +19,20 @@ cdef class CopyJob:
     source : buffer
         Bytes to copy from; any contiguous buffer.
     target : writable buffer
-        Bytes to write to; exactly as long as the runs together.
+        Bytes to write to; exactly as long as the runs together, unless `places` are given.
     starts : int64 array of shape (n,)
         First byte of each run in `source`.
     lengths : int or int64 array of shape (n,)
         Bytes of every run, or of each.
     streaming : bool
         Write past the cache: for targets much larger than it.
+    places : int64 array of shape (n,), optional
+        First byte of each run in `target`, instead of one behind the other.
 
     Raises
     ------
     ArgumentError
-        If a run leaves the source, or the runs together do not fill the target.
+        If a run leaves the source or the target, or the runs together do not fill the target.
     """
 
     cdef _capi.fc_copy_job job
@@ -39,7 +41,7 @@ cdef class CopyJob:
     cdef int64_t *table  # starts, places and lengths: copies, since callers may change theirs
 
     def __init__(self, source, target, const int64_t[::1] starts not None, lengths,
-                 *, bint streaming=False):
+                 *, bint streaming=False, const int64_t[::1] places=None):
         if self.table != NULL:
             raise ArgumentError("a CopyJob is set up once")
         cdef int64_t count = starts.shape[0]
@@ -48,7 +50,7 @@ cdef class CopyJob:
             raise MemoryError
         PyObject_GetBuffer(source, &self.source, PyBUF_SIMPLE)
         PyObject_GetBuffer(target, &self.target, PyBUF_WRITABLE)
-        self._tabulate(starts, lengths)
+        self._tabulate(starts, lengths, places)
         self.job.cursor.count = count
         self.job.source = <const uint8_t *> self.source.buf
         self.job.target = <uint8_t *> self.target.buf
@@ -65,12 +67,15 @@ cdef class CopyJob:
         PyBuffer_Release(&self.target)
         free(self.table)
 
-    cdef int _tabulate(self, const int64_t[::1] starts, lengths) except -1:
+    cdef int _tabulate(self, const int64_t[::1] starts, lengths,
+                       const int64_t[::1] places) except -1:
         """Write the three columns of the table; nothing that leaves the buffers gets past here."""
         cdef int64_t count = starts.shape[0], place = 0, start, length = 0
         cdef const int64_t[::1] each = None
         cdef bint uniform = isinstance(lengths, int)
         cdef Py_ssize_t i
+        if places is not None and places.shape[0] != count:
+            raise ArgumentError(f"{places.shape[0]} places for {count} starts")
         if uniform:
             length = lengths
         else:
@@ -84,13 +89,16 @@ cdef class CopyJob:
             if length < 0 or start < 0 or start > self.source.len - length:
                 raise ArgumentError(f"run {i} ({length} bytes from {start}) leaves the source "
                                     f"of {self.source.len} bytes")
-            if length > self.target.len - place:
-                raise ArgumentError(f"the runs need more than the target's {self.target.len} bytes")
+            if places is not None:
+                place = places[i]
+            if place < 0 or length > self.target.len - place:
+                raise ArgumentError(f"run {i} ({length} bytes to {place}) leaves the target of "
+                                    f"{self.target.len} bytes: the runs need more")
             self.table[i] = start
             self.table[count + i] = place
             self.table[2 * count + i] = length
             place += length
-        if place != self.target.len:
+        if places is None and place != self.target.len:
             raise ArgumentError(f"the runs have {place} bytes, the target {self.target.len}")
         return 0
 

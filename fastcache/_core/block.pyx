@@ -4,12 +4,21 @@ import errno
 import sys
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from fastcache._core cimport _capi
 from fastcache._core._status cimport raise_for_status
 
 from fastcache.errors import ArgumentError, BlockError, ClosedError
+
+_ADVICE = {
+    "willneed": _capi.FC_WILLNEED,
+    "dontneed": _capi.FC_DONTNEED,
+    "cold": _capi.FC_COLD,
+    "pageout": _capi.FC_PAGEOUT,
+    "random": _capi.FC_RANDOM,
+    "normal": _capi.FC_NORMAL,
+}
 
 
 cdef int _check_size(object size) except -1:
@@ -23,7 +32,9 @@ cdef class Block:
     """A range of shared memory, the only owner of its mapping.
 
     `Block.create` reserves one, and `allocate` gives it memory, all of it before the first byte is
-    written; `Block.open` maps another process's, `Block.adopt` does so for writing. Anything that takes a buffer takes a block.
+    written; `Block.open` maps another process's, `Block.adopt` does so for writing.
+    `Block.reserve` takes addresses alone, and `map_file` puts parts of files there. Anything that
+    takes a buffer takes a block.
     While such a buffer is held the block cannot be closed or sealed: both would pull memory from
     under it. A child of fork has a mapping of its own, and closing that does not touch the
     parent's.
@@ -39,7 +50,7 @@ cdef class Block:
         self.block.fd = -1
 
     def __init__(self):
-        raise ArgumentError("make a block with Block.create or Block.open")
+        raise ArgumentError("make a block with Block.create, Block.open or Block.reserve")
 
     def __dealloc__(self):
         _capi.fc_block_close(&self.block)
@@ -91,6 +102,16 @@ cdef class Block:
         self.inode = inode
         return self
 
+    @staticmethod
+    def reserve(size):
+        """Take `size` bytes of addresses (rounded up to pages), for `map_file`."""
+        _check_size(size)
+        cdef Block self = Block.__new__(Block)
+        cdef int detail = 0
+        raise_for_status(_capi.fc_block_reserve(&self.block, size, &detail), detail,
+                         f"reserving {size} bytes of addresses")
+        return self
+
     @property
     def size(self):
         """Bytes of the mapping, a multiple of the page size; 0 when closed."""
@@ -98,7 +119,7 @@ cdef class Block:
 
     @property
     def fd(self):
-        """File descriptor; -1 when closed."""
+        """File descriptor; -1 when closed, or made of files."""
         return self.block.fd
 
     @property
@@ -148,6 +169,52 @@ cdef class Block:
         self.exports -= 1
         raise_for_status(status, detail, f"allocating {size} bytes at {offset} of a block of "
                                          f"{self.block.size}")
+
+    def map_file(self, size_t at, int fd, size_t file_offset, size_t length):
+        """Map a part of a file into a reserved block, read-only; all in whole pages.
+
+        Bytes that were never mapped must not be touched. The descriptor may be closed afterwards.
+        """
+        cdef int detail = 0
+        cdef _capi.fc_status status
+        self._check_open()
+        self._check_unused("mapping files into")
+        doing = f"mapping bytes {file_offset}..{file_offset + length} of a file"
+        status = _capi.fc_block_map_file(&self.block, at, fd, file_offset, length, &detail)
+        if status == _capi.FC_E_CHANGED:
+            raise BlockError(errno.ESTALE, f"{doing}: it is shorter")
+        if status == _capi.FC_E_NOT_REGULAR:
+            raise BlockError(errno.EINVAL, f"{doing}: it is not a regular file")
+        if status == _capi.FC_E_IO:
+            _capi.fc_block_close(&self.block)  # others may get the addresses: nothing is ours now
+        raise_for_status(status, detail, doing)
+
+    def advise(self, const int64_t[::1] offsets, const int64_t[::1] lengths, str advice):
+        """Tell the kernel what will become of ranges; runs without the GIL.
+
+        "willneed": they will be read. "dontneed": their pages are unmapped here. "cold": these are
+        the first to go when memory is short. "pageout": they go now, out of the system's cache too
+        unless other processes map them, or the files are another user's. "random": of what is
+        missed nothing around is read with it. "normal" takes that back.
+        """
+        cdef int detail = 0
+        cdef _capi.fc_status status
+        self._check_open()
+        if advice not in _ADVICE:
+            raise ArgumentError(f"advice={advice!r}: give {', '.join(map(repr, _ADVICE))}")
+        if offsets.shape[0] != lengths.shape[0]:
+            raise ArgumentError(f"{offsets.shape[0]} offsets, but {lengths.shape[0]} lengths")
+        cdef _capi.fc_advice kind = _ADVICE[advice]
+        cdef size_t count = offsets.shape[0]
+        if count == 0:
+            return
+        self.exports += 1  # nobody may unmap it meanwhile
+        with nogil:
+            status = _capi.fc_block_advise(&self.block, &offsets[0], &lengths[0], count, kind,
+                                           &detail)
+        self.exports -= 1
+        raise_for_status(status, detail, f"advising {count} ranges of a block of "
+                                         f"{self.block.size}: {advice}")
 
     def seal(self):
         """Make the mapping read-only for good."""

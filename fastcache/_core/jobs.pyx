@@ -10,8 +10,7 @@ from libc.string cimport memset
 from fastcache._core cimport _capi
 from fastcache._core._status cimport raise_for_status
 from fastcache._core.image cimport Spec, at, pixel_bytes
-
-import os
+from fastcache._core.paths cimport Paths
 
 from fastcache._core.image import MAX_BYTES, MAX_MS, MAX_PIXELS, MAX_SCANS
 
@@ -21,55 +20,18 @@ from fastcache.errors import ArgumentError
 CURSOR_BYTES = sizeof(_capi.fc_cursor)
 
 
-cdef class Paths:
-    """Paths as C reads them: NUL-terminated in one buffer."""
-
-    cdef const uint8_t[::1] text
-    cdef int64_t[::1] offset
-    cdef readonly Py_ssize_t count
-
-    def __init__(self, paths, int64_t[::1] offset):
-        """Take `paths` in, and an int64 array of the same length that is filled with offsets."""
-        encoded = [os.fsencode(path) for path in paths]
-        if offset.shape[0] != len(encoded):
-            raise ArgumentError(f"{len(encoded)} paths but room for {offset.shape[0]} offsets")
-        cdef int64_t at = 0
-        cdef Py_ssize_t i
-        for i, path in enumerate(encoded):
-            if b"\0" in path:
-                raise ArgumentError(f"path {os.fsdecode(path)!r} contains a NUL character")
-            offset[i] = at
-            at += len(path) + 1
-        encoded.append(b"")
-        self.text = b"\0".join(encoded) or b"\0"
-        self.offset = offset
-        self.count = offset.shape[0]
-
-    @staticmethod
-    def packed(const uint8_t[::1] text, int64_t[::1] offset):
-        """Return paths that lie in memory already, such as another process has packed them."""
-        cdef Paths self = Paths.__new__(Paths)
-        cdef int64_t at
-        if text.shape[0] == 0 or text[text.shape[0] - 1] != 0:
-            raise ArgumentError("packed paths must end with a NUL character")
-        for at in offset:
-            if not 0 <= at < text.shape[0]:
-                raise ArgumentError(f"a path begins at {at} of {text.shape[0]} bytes")
-        self.text = text
-        self.offset = offset
-        self.count = offset.shape[0]
-        return self
-
-    def split(self):
-        """Return the paths as a list of bytes."""
-        whole = bytes(self.text)
-        return [whole[at:whole.index(0, at)] for at in self.offset]
-
-    cdef _capi.fc_paths view(self):
-        cdef _capi.fc_paths paths
-        paths.text = <const char *> &self.text[0]
-        paths.offset = &self.offset[0] if self.count else NULL
-        return paths
+cdef int check_runs(Py_ssize_t n, int64_t room, int64_t[::1] offset, int64_t[::1] size,
+                    str what) except -1:
+    """Refuse runs of bytes outside a buffer of `room` bytes; those of size -1 are none."""
+    cdef Py_ssize_t i
+    if offset is None or size is None or offset.shape[0] != n or size.shape[0] != n:
+        raise ArgumentError(f"{n} items need as many offsets and sizes of their {what}")
+    for i in range(n):
+        if size[i] == -1:
+            continue
+        if size[i] < 0 or offset[i] < 0 or size[i] > room or offset[i] > room - size[i]:
+            raise ArgumentError(f"{what} of item {i} lies outside its buffer of {room} bytes")
+    return 0
 
 
 cdef class _Job:
@@ -138,8 +100,13 @@ cdef class FillJob(_Job):
     target : writable buffer that the slots lie in
     slot : int64 array [N], offset of each sample's first byte within `target`
     status, detail : int32 arrays [N] as bytes; items whose status is not PENDING are passed over
+        A slot of -1: the sample is decoded, and its pixels are thrown away.
     damaged_needs_python : bool
         Leave truncated and corrupt files to the Python step, instead of failing them.
+    data : uint8 buffer, optional
+        Where some of the files lie already.
+    data_offset, data_size : int64 arrays [N]
+        Place and bytes of each file within `data`; a size of -1: it is read from its path.
     cursor : uint8 view of CURSOR_BYTES, optional
         A cursor in shared memory, from which the jobs of other processes take items too. Its first
         eight bytes are the number of items, the rest began as zeros.
@@ -147,7 +114,8 @@ cdef class FillJob(_Job):
     Attributes
     ----------
     parts : tuple
-        Paths, spec, geometry, target, slot, status and detail, as given.
+        Paths, spec, geometry, target, slot, status, detail, data, data_offset and data_size, as
+        given.
     damaged_needs_python : bool
     """
 
@@ -157,11 +125,14 @@ cdef class FillJob(_Job):
 
     def __init__(self, Paths paths, Spec spec, uint8_t[::1] geometry, uint8_t[::1] target,
                  int64_t[::1] slot, uint8_t[::1] status, uint8_t[::1] detail,
-                 bint damaged_needs_python=False, uint8_t[::1] cursor=None):
-        cdef Py_ssize_t n = paths.count, i
+                 bint damaged_needs_python=False, *, const uint8_t[::1] data=None,
+                 int64_t[::1] data_offset=None, int64_t[::1] data_size=None,
+                 uint8_t[::1] cursor=None):
+        cdef Py_ssize_t n = paths.count
         memset(&self.job, 0, sizeof(self.job))
         self.cursor = &self.job.cursor
-        self.parts = (paths, spec, geometry, target, slot, status, detail)
+        self.parts = (paths, spec, geometry, target, slot, status, detail, data, data_offset,
+                      data_size)
         self.job.cursor.count = n
         if cursor is not None:
             self.keep = cursor
@@ -180,6 +151,11 @@ cdef class FillJob(_Job):
         self.job.status = <int32_t *> at(status, n * sizeof(int32_t))
         self.job.detail = <int32_t *> at(detail, n * sizeof(int32_t))
         self._check_slots(target.shape[0])
+        if data is not None:
+            check_runs(n, data.shape[0], data_offset, data_size, "data")
+            self.job.data = &data[0] if data.shape[0] else NULL
+            self.job.data_offset = &data_offset[0] if n else NULL
+            self.job.data_size = &data_size[0] if n else NULL
 
     cdef int _check_slots(self, int64_t room) except -1:
         """Refuse slots outside the target: C trusts them."""
@@ -192,6 +168,8 @@ cdef class FillJob(_Job):
             geometry = &self.job.geometry[i]
             if _capi.fc_geometry_check(geometry) != _capi.FC_OK:
                 raise ArgumentError(f"geometry of item {i} contradicts itself")
+            if self.job.slot[i] == -1:
+                continue
             size = <int64_t> geometry.out_h * geometry.out_w * pixel
             if self.job.slot[i] < 0 or size > room or self.job.slot[i] > room - size:
                 raise ArgumentError(f"slot of item {i} lies outside the target")
@@ -207,3 +185,42 @@ cdef class FillJob(_Job):
         with nogil:
             status = _capi.fc_fill_run(&self.job)
         raise_for_status(status, 0, "starting a decoder")
+
+
+cdef class ReadJob(_Job):
+    """Read whole files into their slots, as they are.
+
+    Parameters
+    ----------
+    paths : Paths
+    target : writable buffer that the slots lie in
+    slot, size : int64 arrays [N]
+        Offset of each file's first byte within `target`, and its bytes.
+    status, detail : int32 arrays [N] as bytes; items whose status is not PENDING are passed over
+    """
+
+    cdef _capi.fc_read_job job
+    cdef object keep
+
+    def __init__(self, Paths paths, uint8_t[::1] target, int64_t[::1] slot, int64_t[::1] size,
+                 uint8_t[::1] status, uint8_t[::1] detail):
+        cdef Py_ssize_t n = paths.count, i
+        memset(&self.job, 0, sizeof(self.job))
+        check_runs(n, target.shape[0], slot, size, "slot")
+        self.cursor = &self.job.cursor
+        self.keep = (paths, target, slot, size, status, detail)
+        self.job.cursor.count = n
+        self.job.paths = paths.view()
+        self.job.base = <uint8_t *> at(target, 0)
+        self.job.slot = &slot[0] if n else NULL
+        self.job.size = &size[0] if n else NULL
+        self.job.status = <int32_t *> at(status, n * sizeof(int32_t))
+        self.job.detail = <int32_t *> at(detail, n * sizeof(int32_t))
+        for i in range(n):
+            if size[i] == -1 and self.job.status[i] == _capi.FC_PENDING:
+                raise ArgumentError(f"item {i} has no slot")
+
+    def run(self):
+        """Work until no file is left; enter from as many threads as wanted."""
+        with nogil:
+            _capi.fc_read_run(&self.job)

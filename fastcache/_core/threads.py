@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from fastcache.errors import ArgumentError
 
@@ -65,6 +65,20 @@ def resolve_threads(threads: int | None) -> int:
     return threads
 
 
+class _Call(Generic[_T]):
+    """A function to be called once, and forgotten before anybody learns that it has returned.
+
+    A thread of an executor holds what it called for a moment longer. Work looks at an arena, which
+    could not be closed in that moment.
+    """
+
+    def __init__(self, function: Callable[[], _T]) -> None:
+        self._functions = [function]
+
+    def __call__(self) -> _T:
+        return self._functions.pop()()
+
+
 class _Pool:
     """An executor that grows to the largest number of threads asked for."""
 
@@ -86,7 +100,7 @@ class _Pool:
                 if outgrown is not None:
                     outgrown.shutdown(wait=False)  # what it has begun it finishes
             try:
-                futures.extend(self._executor.submit(function) for _ in range(copies))
+                futures.extend(self._executor.submit(_Call(function)) for _ in range(copies))
             except RuntimeError:  # no thread can be started, or the interpreter is ending
                 if len(futures) < at_least:
                     raise
@@ -116,11 +130,17 @@ def run(function: Callable[[], object], threads: int) -> None:
 
     The first exception is raised once all have ended.
     """
-    helpers = _pool.submit(function, threads - 1, at_least=0) if threads > 1 else []
+    shared = [function]
+
+    def help_out() -> None:
+        shared[0]()
+
+    helpers = _pool.submit(help_out, threads - 1, at_least=0) if threads > 1 else []
     try:
         function()
     finally:
         errors = [helper.exception() for helper in helpers if not helper.cancel()]
+        shared.clear()  # those called off wait in a queue, and must not hold what work looks at
     for error in errors:
         if error is not None:
             raise error

@@ -2,17 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import SchemaError
+from fastcache.fill.failures import zero_rows
 from fastcache.fill.job import Job
-from fastcache.memory.arena import Arena, DenseColumn
-from fastcache.schema import Field, Image, Mask
+from fastcache.fill.target import Target
+from fastcache.memory.arena import DenseColumn
+from fastcache.memory.layout import row_elements
+from fastcache.schema import Derived, Field, Image, Mask, Once
 from fastcache.transforms import Operation, StorePlan
+
+_Self = TypeVar("_Self", bound="ColumnFill")
 
 
 class ColumnFill(ABC):
@@ -63,12 +69,50 @@ class ColumnFill(ABC):
         """Decide field and row shapes."""
 
     @abstractmethod
-    def jobs(self, arena: Arena) -> Iterator[Job]:
+    def jobs(self, arena: Target) -> Iterator[Job]:
         """Yield the jobs that fill the column, one after the other."""
+
+    def part(self: _Self, first: int, stop: int) -> _Self:
+        """Return the same for some rows only, numbered from 0; after `plan`, all decoded."""
+        made = copy(self)
+        made.failed = {}
+        if self.shapes is not None:
+            made.shapes = self.shapes[first:stop]
+        return made
+
+    def take_over(self: _Self, part: _Self, first: int) -> None:
+        """Note what became of rows that a part has filled; `first` is its first row."""
+        for row, why in part.failed.items():
+            self.failed[first + row] = why
+
+    def state(self) -> Any:
+        """Return as JSON what a part has found out about its rows, beside failures."""
+        return None
+
+    def restore(self, state: Any, first: int) -> None:
+        """Note the `state` that the part whose first row this is had in an earlier run."""
+        assert state is None, self.name
 
     def layout(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
         """Return field and row shapes (None: dense) of every arena column this one fills."""
         return {self.name: (self.field, self.shapes)}
+
+    def all_shapes(self) -> Mapping[str, npt.NDArray[np.int64]]:
+        """Return the shapes of all rows of ragged columns, in whatever form they are kept."""
+        return {name: shapes for name, (_, shapes) in self.layout().items() if shapes is not None}
+
+    def beside(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
+        """Return the same of arena columns that no sample shows: tables of this one's own."""
+        return {}
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the rows of those of both that have not one for every sample."""
+        return {}
+
+    def clear(self, arena: Target, rows: Sequence[int]) -> None:
+        """Make zeros of rows that failed, in which half a sample may stand."""
+        for name in self.layout():
+            zero_rows(arena, name, rows)
 
     @abstractmethod
     def facts(self) -> dict[str, object]:
@@ -98,7 +142,7 @@ def most_pixels(
     return most
 
 
-def rows_of(arena: Arena, name: str) -> Callable[[int], npt.NDArray[Any]]:
+def rows_of(arena: Target, name: str) -> Callable[[int], npt.NDArray[Any]]:
     """Return ``row → writable array`` for a dense or ragged column that is being filled."""
     column = arena.column(name)
     if isinstance(column, DenseColumn):
@@ -116,3 +160,14 @@ def write_row(target: npt.NDArray[Any], value: npt.NDArray[Any], what: str) -> i
         )
     target[...] = value
     return value.nbytes
+
+
+def row_bytes(
+    name: str, field: Field, shapes: Mapping[str, npt.NDArray[np.int64]]
+) -> npt.NDArray[np.int64] | None:
+    """Return the bytes of each row; of one, where all have the same; None without bytes of rows."""
+    if isinstance(field, Once | Derived):
+        return None
+    if name in shapes:
+        return row_elements(name, shapes[name]) * field.itemsize
+    return np.array([field.row_bytes or 0], np.int64)

@@ -19,7 +19,7 @@ def file_facts(table: FileTable) -> dict[str, object]:
     ways: dict[str, Counter[str]] = {"C": Counter(), "Pillow": Counter(), NPY: Counter()}
     wrong: list[tuple[str, str]] = []
     good, names = table.good(), table.formats()
-    in_c = (table.status == core.OK).tolist()
+    in_c = np.isin(table.status, (core.OK, core.PENDING)).tolist()  # left for later: in C too
     for row in np.flatnonzero(good).tolist():
         name, path = names[row], table.paths[row]
         ways["C" if in_c[row] else NPY if name == NPY else "Pillow"][name] += 1

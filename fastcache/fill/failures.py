@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from fastcache._core import image as core
 from fastcache.errors import BlockError, DecodeError
-from fastcache.fill.plan import printable
-from fastcache.memory.arena import Arena, DenseColumn
+from fastcache.fill.target import Target
+from fastcache.fill.text import printable
+from fastcache.memory.arena import DenseColumn
 
 _SHOWN = 5  # failures spelled out in the message; all are in the error's `failed`
 
@@ -51,7 +52,7 @@ def check_shortage(status: npt.NDArray[np.int32], detail: npt.NDArray[np.int32])
     )
 
 
-def zero_rows(arena: Arena, name: str, rows: Sequence[int]) -> None:
+def zero_rows(arena: Target, name: str, rows: Sequence[int]) -> None:
     """Overwrite rows, in which a decode may have left a part of an image, with zeros."""
     column = arena.column(name)
     for row in rows:

@@ -1,14 +1,19 @@
 """What is known of a column's files before any of them is decoded."""
 
 import sys
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
 from fastcache._core import threads as pool
-from fastcache._core.jobs import Paths, ProbeJob
+from fastcache._core.jobs import ProbeJob
+from fastcache._core.paths import Paths
+from fastcache.errors import ArgumentError
 from fastcache.fill import pillow_step
 from fastcache.fill.failures import check_shortage
 from fastcache.fill.formats import NPY
@@ -20,6 +25,8 @@ from fastcache.fill.progress import finish
 
 _INT32 = ("height", "width", "format", "components", "depth", "orientation", "flags", "scans")
 INFO_DTYPE = np.dtype([("bytes", "i8"), *((name, "i4") for name in _INT32)])  # fc_image_info
+
+_ARRAYS = ("info", "status", "detail", "height", "width", "animated")  # of a table, one per file
 
 # Python objects of one row: an NpyHeader with its shape, numbers and names; a pair and its text.
 _HEADER_BYTES, _FAILURE_BYTES = 512, 256
@@ -38,6 +45,7 @@ class FileTable:
     Attributes
     ----------
     paths : list of str
+    mask : bool
     info : structured array [N], INFO_DTYPE
         What C read.
     status, detail : int32 arrays [N]
@@ -53,7 +61,7 @@ class FileTable:
     """
 
     def __init__(self, paths: Sequence[str], mask: bool, options: FillOptions) -> None:
-        self._mask = mask
+        self.mask = mask
         self._options = options
         self._limits = options.limits
         self._threads = pool.resolve_threads(options.threads)
@@ -106,7 +114,7 @@ class FileTable:
         """Ask for what C leaves open: sizes, orientations, the dtypes of masks."""
         status, flags = self.status, self.info["flags"]
         known = status == core.OK
-        in_c = known & ((flags & core.IN_C) != 0) & (not self._mask)
+        in_c = known & ((flags & core.IN_C) != 0) & (not self.mask)
         # Headers that only Pillow can read; and, when it is to be applied, the orientation of
         # formats whose metadata the core does not look for, or cannot read.
         ask = status == core.NEEDS_PYTHON
@@ -119,12 +127,12 @@ class FileTable:
             size = f"{self.height[row]} x {self.width[row]} pixels"
             self.fail(row, bomb(size))
         finish(ItemJob(np.flatnonzero(ask).tolist(), self._ask_row, self.record), self._threads)
-        self.mask_dtype = self._ask_masks() if self._mask else ""
+        self.mask_dtype = self._ask_masks() if self.mask else ""
 
     def _ask_row(self, row: int) -> int:
         path = self.paths[row]
         if self.info["format"][row] == core.UNKNOWN and is_npy(path):
-            npy = read_header(path, self._limits, self._mask)
+            npy = read_header(path, self._limits, self.mask)
             self.npy[row] = npy
             self.height[row], self.width[row], self._named[row] = npy.height, npy.width, NPY
         else:
@@ -173,8 +181,30 @@ class FileTable:
         self.fail(row, refusal(self._limits, status, detail, probed))
 
     def record(self, row: int, error: Exception) -> None:
-        """Note a row at which Python failed."""
+        """Note a row at which Python failed; what was asked for of all is no failure of one."""
+        if isinstance(error, ArgumentError):
+            raise error
         self.fail(row, reason_of(error))
+
+    def copy(self) -> "FileTable":
+        """Return a table of its own with what this one knows; no file is touched."""
+        made = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray | dict | list):
+                setattr(made, name, value.copy())
+        return made
+
+    def part(self, first: int, stop: int) -> "FileTable":
+        """Return the same of some rows, numbered from 0; they share the arrays."""
+        made = copy(self)
+        rows = range(first, stop)
+        made.paths = self.paths[first:stop]
+        made.failed = {r - first: self.failed[r] for r in rows if r in self.failed}
+        made.npy = {r - first: self.npy[r] for r in rows if r in self.npy}
+        made._named = {r - first: self._named[r] for r in rows if r in self._named}
+        for name in _ARRAYS:
+            setattr(made, name, getattr(self, name)[first:stop])
+        return made
 
     def keep(self, rows: npt.NDArray[np.int64]) -> None:
         """Go on with these rows only; they are numbered anew."""
@@ -183,8 +213,20 @@ class FileTable:
         self.npy = {position[r]: npy for r, npy in self.npy.items() if r in position}
         self._named = {position[r]: name for r, name in self._named.items() if r in position}
         self.paths = [self.paths[row] for row in rows.tolist()]
-        for name in ("info", "status", "detail", "height", "width", "animated"):
+        for name in _ARRAYS:
             setattr(self, name, np.ascontiguousarray(getattr(self, name)[rows]))
+
+    def outcome(self) -> str:
+        """Return as text what has become of the files, for the next run of a fill."""
+        return b64encode(zlib.compress(self.status.tobytes() + self.animated.tobytes())).decode()
+
+    def set_outcome(self, outcome: str, first: int) -> None:
+        """Note what :meth:`outcome` said of a part; `first` is its first row."""
+        packed = zlib.decompress(b64decode(outcome))
+        count = len(packed) // (self.status.itemsize + self.animated.itemsize)
+        rows = slice(first, first + count)
+        self.status[rows] = np.frombuffer(packed, self.status.dtype, count)
+        self.animated[rows] = np.frombuffer(packed, bool, offset=count * self.status.itemsize)
 
     @property
     def nbytes(self) -> int:

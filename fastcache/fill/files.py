@@ -1,28 +1,34 @@
-"""Columns that are decoded from files: geometry, C job, then the Python step."""
+"""Columns that are decoded from files: what they hold, and how much memory that takes."""
 
-from collections import Counter
+import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
-from fastcache._core.jobs import FillJob
-from fastcache.fill import npy_step, pillow_step
-from fastcache.fill.column import ColumnFill, most_pixels, rows_of, sized, write_row
+from fastcache.fill import kept
+from fastcache.fill.column import sized
+from fastcache.fill.conversion import told_of, with_dtype
+from fastcache.fill.costs import Costs, MemorySpeed
 from fastcache.fill.facts import file_facts
-from fastcache.fill.failures import check_shortage
 from fastcache.fill.file_table import FileTable
-from fastcache.fill.job import ItemJob, Job
-from fastcache.fill.limits import core_limits, too_large_for_pillow
+from fastcache.fill.files_jobs import FilesJobs
+from fastcache.fill.formed import FormedColumn
+from fastcache.fill.job import Job
+from fastcache.fill.measure import SECONDS, measure_costs
+from fastcache.fill.npy_kinds import settle_arrays
 from fastcache.fill.options import CHANNELS, FillOptions
-from fastcache.memory.arena import Arena
-from fastcache.memory.windows import WindowColumn
+from fastcache.fill.python_step import PythonStep
+from fastcache.fill.scratch import scratch_of
+from fastcache.fill.target import Target
+from fastcache.fill.wide import wide_in_c
 from fastcache.schema import Image, Mask
-from fastcache.transforms import FILTERS, StorePlan, compile_store, store_for_masks
+from fastcache.transforms import compile_store, conversion_of, store_for_masks
 
 
-class FilesColumn(ColumnFill):
+class FilesColumn(FormedColumn):
     """An `ImageFiles` feed on its way into the arena.
 
     Parameters
@@ -31,67 +37,47 @@ class FilesColumn(ColumnFill):
     paths : sequence of str
     mask : bool
     options : FillOptions
+    table : FileTable, optional
+        Of these paths, if they are probed already; it becomes the column's own.
     """
 
-    def __init__(self, name: str, paths: Sequence[str], mask: bool, options: FillOptions) -> None:
-        super().__init__(name)
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[str],
+        mask: bool,
+        options: FillOptions,
+        table: FileTable | None = None,
+    ) -> None:
+        super().__init__(name, FileTable(paths, mask, options) if table is None else table)
         self._mask = mask
         self._options = options
         self._operations = store_for_masks(options.store) if mask else options.store
         self._color = options.color or "RGB"
-        self._table = FileTable(paths, mask, options)
-        self.failed = self._table.failed
-        self._kept: tuple[str, int] | None = None  # dtype and channels of .npy kept as they are
-        if not mask:
-            self._settle_arrays()
-        self._store: StorePlan | None = None
-        self._warnings = 0
-        self._excess = np.zeros(0, np.int64)  # bytes that Pillow would need beyond the plan
+        # Dtype and channels of .npy files that are kept as they are.
+        self._kept = None if mask else settle_arrays(self.table, options.color)
+        self._jobs: FilesJobs | None = None
+        self._excess = np.zeros(0, np.int64)
+        self._warnings = 0  # of parts
 
     @property
     def paths(self) -> list[str]:
         """Paths of the rows."""
-        return self._table.paths
+        return self.table.paths
 
     @property
     def color(self) -> str | None:
         """Mode that the files are converted to; None: .npy files are kept as they are."""
         return None if self._kept is not None and self._options.color is None else self._color
 
-    def _settle_arrays(self) -> None:
-        """Decide what the column holds, and refuse the .npy files that do not fit it."""
-        npy = self._table.npy
-        kinds = Counter(header.kind for header in npy.values())
-        alone = int(self._table.good().sum()) == len(npy)
-        if self._options.color is None and alone and len(kinds) == 1:
-            (self._kept,) = kinds
-            return
-        if self._color == "I;16":
-            self._kept = ("uint16", 1)  # as that colour has it
-        for row, header in list(npy.items()):
-            if header.dtype == "uint8" or header.kind == self._kept:
-                continue
-            if self._options.color is not None:
-                remedy = "convert it to uint8, or leave color= out to keep arrays as they are"
-            elif alone:
-                told = ", ".join(f"{n} of {d} x {c}" for (d, c), n in sorted(kinds.items())[:4])
-                remedy = f"arrays are kept only if all are of one kind, these are {told}"
-            else:
-                remedy = "convert it to uint8, or keep .npy files in a dataset of their own"
-            self._table.fail(
-                row,
-                f"holds {header.dtype}, {header.channels} x {header.height} x {header.width}, in a "
-                f"column of {self._color} images: {remedy}",
-            )
-
     # -- plan -------------------------------------------------------------------------------
 
     def keep(self, rows: npt.NDArray[np.int64]) -> None:
-        self._table.keep(rows)
-        self.failed = self._table.failed
+        self.table.keep(rows)
+        self.failed = self.table.failed
 
     def plan(self) -> None:
-        table, good = self._table, self._table.good()
+        table, good = self.table, self.table.good()
         if not good.all():
             # A row kept as zeros although its size is unknown takes the first good one's.
             first = int(np.argmax(good))
@@ -100,151 +86,115 @@ class FilesColumn(ColumnFill):
         self._store = store = compile_store(self._operations, table.height, table.width)
         in_python = store.needs_python
         if self._color == "I;16":
-            in_python = in_python | ~self._wide_in_c(store)
+            in_python = in_python | ~wide_in_c(table.info, store)
         table.status[in_python & (table.status == core.PENDING)] = core.NEEDS_PYTHON
         self.field, self.shapes = sized(self._field(), store)
-        self.items = int(good.sum())
-        self.scratch, self.alone = self._scratch()
+        spec = self.decoding().spec()
+        self.scratch, self.alone, self._excess = scratch_of(table, store, spec, self._operations)
         known = (store.geometry, store.out_h, store.out_w)
         slots_and_shapes = 2 * 8 * len(table.paths)
         self.tables = table.nbytes + sum(part.nbytes for part in known) + slots_and_shapes
-
-    def _wide_in_c(self, store: StorePlan) -> npt.NDArray[np.bool_]:
-        """Which rows C can give 16 bits of: grey ones that are copied, it does not blend them."""
-        info, g = self._table.info, store.geometry
-        grey = (info["components"] == 1) & (info["depth"] == 16)
-        copied = (g["size_h"] == g["crop_h"]) & (g["size_w"] == g["crop_w"])
-        in_c: npt.NDArray[np.bool_] = grey & (copied | (store.filter == FILTERS["nearest"]))
-        return in_c
+        self.items = int(good.sum())
+        self.all_decoded(verified=self._options.on_error == "skip")
 
     def _field(self) -> Image | Mask:
         if self._mask:
-            return Mask(self._table.mask_dtype)
+            return Mask(self.table.mask_dtype)
         if self._kept is not None:
-            return Image(*self._kept)
-        return Image("uint16" if self._color == "I;16" else "uint8", CHANNELS[self._color])
+            return with_dtype(Image(*self._kept), conversion_of(self._operations))
+        image = Image("uint16" if self._color == "I;16" else "uint8", CHANNELS[self._color])
+        return with_dtype(image, conversion_of(self._operations))
 
-    def _spec(self) -> core.Spec:
-        assert self._store is not None
-        return core.Spec(
-            channels=CHANNELS[self._color],
-            wide=self._color == "I;16",
-            filter=self._store.filter,
-            apply_orientation=self._options.exif == "apply",
-            fill=self._store.fill,
-            **core_limits(self._options.limits),
+    def _step(self) -> PythonStep:
+        options = self._options
+        return PythonStep(
+            self.field.dtype,
+            self._color,
+            self._mask,
+            self._kept,
+            tuple(self._operations),
+            options.exif,
+            tuple(options.extra_formats),
+            options.limits,
         )
 
-    def _scratch(self) -> tuple[int, int]:
-        """Bytes of one thread: its file, and what the codec and the resampler, or Pillow, hold.
-
-        The second number is that of a file which C may hand on when it sees its data. (Of JPEGs
-        these are progressive ones whose last scans are missing.)
-        """
-        assert self._store is not None
-        table, store = self._table, self._store
-        size = table.info["bytes"]
-        pixels = most_pixels(self._operations, table.height, table.width)
-        pillow = pillow_step.BYTES_PER_PIXEL * pixels
-        python = np.where((table.status == core.NEEDS_PYTHON) | table.mends, pillow, 0)
-        for row, header in table.npy.items():
-            python[row] = max(int(python[row]), header.scratch(int(pixels[row])))
-        in_c = table.status == core.PENDING
-        # A decoder keeps its buffers from file to file; Python gives everything back.
-        held = core.scratch_bytes(
-            table.info[in_c].view(np.uint8), self._spec(), store.geometry[in_c].view(np.uint8)
-        ) + int(size.max(initial=0, where=in_c))
-        late = in_c & (
-            (table.info["format"] != core.JPEG) | ((table.info["flags"] & core.MULTISCAN) != 0)
+    def decoding(self) -> kept.Decoding:
+        """Return how the files are decoded, in the fill and whenever they are read again."""
+        return kept.Decoding(
+            self._step(),
+            CHANNELS[self._color],
+            self.store.filter,
+            self.store.fill,
+            self.table.mends,
+            os.getcwd(),
+            "raise" if self._options.on_error == "raise" else "fill",
         )
-        # What store= makes of odd shapes may be far larger: then a file that is handed on fails.
-        image = pillow_step.BYTES_PER_PIXEL * table.height * table.width
-        scratch = max(held, int((python + size).max(initial=0)))
-        alone = int((image + size).max(initial=0, where=late))
-        self._excess = np.where(pillow + size > max(scratch, alone), pillow + size, 0)
-        return scratch, alone
+
+    def costs(self, seconds: float = SECONDS, memory: MemorySpeed | None = None) -> Costs:
+        """Measure what reading and decoding take, on a few of the files; after `plan`."""
+        decoding = self.decoding()
+
+        def in_python(row: int) -> object:
+            return self.in_python(decoding.step, row)
+
+        parts = (self.table, decoding.spec(), self.store.geometry, in_python)
+        return measure_costs(*parts, seconds=seconds, memory=memory)
+
+    def in_python(
+        self, step: PythonStep, row: int, data: bytes | None = None
+    ) -> npt.NDArray[np.generic]:
+        """Return the pixels of a row that C leaves; `data`: its file, if that is in memory."""
+        table, header = self.table, self.table.npy.get(row)
+        if header is not None:
+            return step.from_npy(table.paths[row], header, self.store, row)
+        expected = int(table.height[row] * table.width[row])
+        decoded = step.from_image(table.paths[row], expected, data)
+        table.animated[row] |= decoded.animated
+        return decoded.pixels
+
+    # -- parts ------------------------------------------------------------------------------
+
+    def part(self, first: int, stop: int) -> "FilesColumn":
+        made = super().part(first, stop)
+        made.table = self.table.part(first, stop)
+        made.failed = made.table.failed
+        made._store = self.store.part(first, stop)
+        made._excess = self._excess[first:stop]
+        made._jobs = None
+        made.items = int(made.table.good().sum())
+        return made
+
+    def take_over(self, part: "FilesColumn", first: int) -> None:
+        super().take_over(part, first)
+        self._warnings += part.warnings
+
+    def state(self) -> Any:
+        return [self.table.outcome(), self.warnings]
+
+    def restore(self, state: Any, first: int) -> None:
+        self.table.set_outcome(state[0], first)
+        self._warnings += int(state[1])
+
+    @property
+    def warnings(self) -> int:
+        """Warnings of the codecs in C, so far."""
+        return self._warnings + (0 if self._jobs is None else self._jobs.warnings)
 
     # -- fill -------------------------------------------------------------------------------
 
-    def jobs(self, arena: Arena) -> Iterator[Job]:
-        table = self._table
-        expected = self._rows_for_python()
-        if (table.status == core.PENDING).any():
-            yield from self._c_job(arena)
-        if len(expected):
-            yield self._python_job(expected, arena, None)
-        # What C hands on now was planned for one thread at a time, unless all of it was.
-        late = np.setdiff1d(self._rows_for_python(), expected)
-        for row in late[self._excess[late] > 0].tolist():
-            table.fail(row, too_large_for_pillow(int(self._excess[row])))
-        late = np.intersect1d(late, self._rows_for_python())
-        if len(late):
-            yield self._python_job(late, arena, None if table.mends else 1)
+    def jobs(self, arena: Target) -> Iterator[Job]:
+        verify = self._options.on_error == "skip"
+        self._jobs = FilesJobs(self, self.decoding(), self._excess, verify)
+        return self._jobs.run(arena)
 
-    def _rows_for_python(self) -> npt.NDArray[np.int64]:
-        table = self._table
-        return np.flatnonzero((table.status == core.NEEDS_PYTHON) & table.good())
-
-    def _python_job(self, rows: npt.NDArray[np.int64], arena: Arena, threads: int | None) -> Job:
-        place = rows_of(arena, self.name)
-
-        def work(row: int) -> int:
-            pixels = self._in_python(row).astype(self.field.dtype, copy=False)
-            return write_row(place(row), pixels, self.paths[row])
-
-        return ItemJob(rows.tolist(), work, self._table.record, threads=threads)
-
-    def _in_python(self, row: int) -> npt.NDArray[np.generic]:
-        assert self._store is not None
-        path, options = self.paths[row], self._options
-        header = self._table.npy.get(row)
-        if header is None:
-            decoded = pillow_step.decode(
-                path,
-                self._color,
-                options.exif,
-                self._operations,
-                mask=self._mask,
-                extra=options.extra_formats,
-                limits=options.limits,
-                expected=int(self._table.height[row] * self._table.width[row]),
-            )
-            self._table.animated[row] |= decoded.animated
-            return decoded.pixels
-        pixels = npy_step.read_pixels(path, header, options.limits, self._mask)
-        if self._mask:
-            return npy_step.stored_array(pixels, self._store, row, self._operations)[:, :, 0]
-        if header.kind == self._kept:
-            return npy_step.stored_array(pixels, self._store, row, self._operations)
-        return pillow_step.stored_image(npy_step.as_pil(pixels), self._color, self._operations)
-
-    def _c_job(self, arena: Arena) -> Iterator[Job]:
-        assert self._store is not None
-        table, column = self._table, arena.column(self.name)
-        assert not isinstance(column, WindowColumn)
-        mine = table.status == core.PENDING
-        job = FillJob(
-            table.packed_paths(),
-            self._spec(),
-            self._store.geometry.view(np.uint8),
-            arena.buffer,
-            column.row_offsets(),
-            table.status.view(np.uint8),
-            table.detail.view(np.uint8),
-            table.mends,
-        )
-        yield job
-        check_shortage(table.status, table.detail)
-        judged = np.isin(table.status, (core.OK, core.NEEDS_PYTHON))
-        self._warnings += int(table.detail[mine & judged].sum())
-        for row in np.flatnonzero(mine).tolist():
-            if int(table.status[row]) not in (core.OK, core.NEEDS_PYTHON, core.PENDING):
-                table.fail_by_status(row)
+    def clear(self, arena: Target, rows: Sequence[int]) -> None:
+        assert self._jobs is not None
+        self._jobs.clear(arena, rows)
 
     def facts(self) -> dict[str, object]:
-        assert self._store is not None
         return {
-            **file_facts(self._table),
-            "codec_warnings": self._warnings,
-            "store_in_python": self._store.why,
+            **file_facts(self.table),
+            "codec_warnings": self.warnings,
+            "store_in_python": told_of(self.store.why, conversion_of(self._operations)),
+            **({} if self.forms is None else {"kept": kept.counted(self.forms)}),
         }

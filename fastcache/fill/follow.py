@@ -19,9 +19,9 @@ from fastcache.fill.tables import FillTables
 from fastcache.fill.told_errors import tell, told
 from fastcache.memory import rendezvous
 from fastcache.memory.arena import Arena, attach
+from fastcache.memory.handles import BlockRef, Handle, Holder
 from fastcache.memory.local_ranks import SWITCH, LocalRanks
 from fastcache.memory.rendezvous import Link, LinkEndedError
-from fastcache.memory.share import BlockRef, Handle, Holder
 
 
 def follow(link: Link, identity: Identity, ranks: LocalRanks, threads: int) -> Arena | None:

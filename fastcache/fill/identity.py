@@ -18,6 +18,7 @@ import numpy.typing as npt
 from fastcache._core import threads as pool
 from fastcache.fill import pillow_step
 from fastcache.fill.options import FillOptions
+from fastcache.memory.budget import Budget
 from fastcache.schema import structure_to_json
 from fastcache.sources.base import ImageFiles, Items, Layout, Source
 from fastcache.sources.leaves import fingerprint
@@ -74,6 +75,8 @@ def identify(source: Source, layout: Layout, options: FillOptions) -> Identity:
 
 def _said(value: object) -> str:
     """Return an argument as text that is the same in every process, as that of a set is not."""
+    if isinstance(value, Budget):
+        return "a Budget"  # which says what it holds in this process
     return repr(sorted(value)) if isinstance(value, Set) else repr(value)
 
 

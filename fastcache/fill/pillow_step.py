@@ -4,6 +4,7 @@ Everything here gives what ``PIL.Image.open(path).convert(color)`` and the opera
 definitions on PIL images give, so the C core and this step agree on every image that both can do.
 """
 
+import io
 import mmap
 import struct
 from collections.abc import Collection, Iterator, Sequence
@@ -81,7 +82,10 @@ def _open(file: BinaryIO, extra: Collection[str]) -> Image.Image:
 
 @contextmanager
 def opened(
-    path: str, extra: Collection[str] = (), limits: Limits | None = None
+    path: str,
+    extra: Collection[str] = (),
+    limits: Limits | None = None,
+    data: bytes | None = None,
 ) -> Iterator[Image.Image]:
     """Open a file of one of the allowed formats; only its header has been read.
 
@@ -92,6 +96,8 @@ def opened(
         Formats that the user allows beside the usual ones.
     limits : Limits, optional
         Checked before anything is decoded. Pillow's own level holds in any case.
+    data : bytes, optional
+        The file's content; the path is not opened then.
 
     Raises
     ------
@@ -100,7 +106,8 @@ def opened(
         they are loaded); the message says what to do.
     """
     try:
-        with open_regular(path, limits) as file, _open(file, extra) as image:
+        source = open_regular(path, limits) if data is None else io.BytesIO(data)
+        with source as file, _open(file, extra) as image:
             if limits is not None:
                 check_pixels(limits, image.height, image.width)
             yield image
@@ -134,6 +141,7 @@ def decode(
     extra: Collection[str] = (),
     limits: Limits | None = None,
     expected: int = 0,
+    data: bytes | None = None,
 ) -> Decoded:
     """Return the pixels that an arena keeps of a file.
 
@@ -144,7 +152,7 @@ def decode(
     store : sequence of Operation
         For a mask, what ``store_for_masks`` made of them.
     mask : bool
-    extra, limits
+    extra, limits, data
         As for :func:`opened`.
     expected : int
         Pixels of the image as its header had them.
@@ -160,7 +168,7 @@ def decode(
         Also where a codec took a failed allocation for damage, as several do.
     """
     try:
-        with opened(path, extra, limits) as image:
+        with opened(path, extra, limits, data) as image:
             loaded: Image.Image = ImageOps.exif_transpose(image) if exif == "apply" else image
             if mask:
                 pixels = mask_array(apply_store(store, _as_mask(loaded)))

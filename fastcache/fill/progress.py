@@ -90,6 +90,11 @@ class Meter:
         if self._bar is not None:
             self._bar.close()
 
+    def skip(self, items: int) -> None:
+        """Count items that an earlier run has done."""
+        done, failed, size = self._past
+        self._past = (done + items, failed, size)
+
     def _show(self, done: int, failed: int, size: int) -> None:
         now = Progress(done, self._total, size, failed, time.monotonic() - self._begun)
         if self._callback is not None:

@@ -1,9 +1,9 @@
 """The report: what was chosen, what it took, and what failed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastcache.fill.plan import printable, table
+from fastcache.fill.text import printable, table
 from fastcache.memory.units import format_bytes
 
 _SHOWN = 10  # failures spelled out when a report is printed
@@ -23,11 +23,15 @@ _WORDS = {
 class Report(Mapping[str, Any]):
     """Facts about a filled arena: a read-only mapping that prints as a table.
 
-    Keys: ``samples`` (rows that the dataset shows), ``failed`` (pairs of path and reason),
+    Keys: ``samples`` (rows that the dataset shows), ``shard`` (rank, world and the samples of all
+    parts together, or None), ``failed`` (pairs of path and reason),
     ``on_error``, ``home``, ``pinned``, ``keep``, ``budget`` (the limit that binds),
     ``arena_bytes``, ``scratch_bytes``, ``threads``, ``ranks`` (processes of this
     node that filled it together), ``cpu`` (instruction set in use), ``probe_seconds``,
-    ``fill_seconds``, ``columns`` (name to what is known of the column).
+    ``fill_seconds``, ``columns`` (name to what is known of the column),
+    ``failed_later`` (path and reason of files that broke after the fill, as far as this process
+    has asked for them), ``stays`` (of an arena on disk that is larger than the room in memory now:
+    the share of its rows, from the first on, that stay there while others pass; else 1).
 
     Of every column: ``row``, a row in words. Of a column that was decoded from files also:
 
@@ -40,6 +44,9 @@ class Report(Mapping[str, Any]):
     ``misnamed``, ``misnamed_files``
         Number of files whose name claims another format than they have; the first few of them,
         as pairs of path and what is wrong.
+    ``kept``
+        Number of samples that are kept decoded, encoded or absent (read on each use), and of those
+        that failed; not there where all are decoded.
     ``store_in_python``
         Why C could not do ``store=`` of some or all images; "" if it could.
 
@@ -51,8 +58,8 @@ class Report(Mapping[str, Any]):
         Number of series that are shorter than a window, and so give none.
     """
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        self._facts = dict(facts)
+    def __init__(self, facts: Mapping[str, Any], late: Sequence[tuple[str, str]] = ()) -> None:
+        self._facts = {**facts, "failed_later": list(late)}
 
     def __getitem__(self, key: str) -> Any:
         return self._facts[key]
@@ -72,16 +79,15 @@ class Report(Mapping[str, Any]):
         facts = self._facts
         rows = [
             ("samples", f"{facts['samples']:,}"),
+            *_shard_told(facts.get("shard")),
             ("failed", f"{len(facts['failed']):,} (on_error={facts['on_error']!r})"),
             ("home", f"{facts['home']}, {'pinned' if facts['pinned'] else 'not pinned'}"),
+            *_stays_told(facts.get("stays", 1.0)),
             ("keep", str(facts["keep"])),
             ("arena", format_bytes(facts["arena_bytes"])),
             ("scratch", f"at most {format_bytes(facts['scratch_bytes'])}"),
             ("threads", f"{facts['threads']} ({facts['cpu']})"),
-            (
-                "filled by",
-                f"{facts['ranks']} ranks of this node" if facts["ranks"] > 1 else "1 rank",
-            ),
+            *_ranks_told(facts.get("ranks", 1)),
             ("time", f"headers {facts['probe_seconds']:.2f} s, fill {facts['fill_seconds']:.2f} s"),
         ]
         for name, column in facts["columns"].items():
@@ -101,6 +107,23 @@ class Report(Mapping[str, Any]):
         return printable("\n".join(text))
 
     __repr__ = __str__
+
+
+def _shard_told(shard: list[int] | None) -> list[tuple[str, str]]:
+    if shard is None:
+        return []
+    rank, world, samples = shard
+    return [("shard", f"{rank} of {world}, which have {samples:,} samples together")]
+
+
+def _ranks_told(ranks: int) -> list[tuple[str, str]]:
+    return [("filled by", f"{ranks} ranks of this node together")] if ranks > 1 else []
+
+
+def _stays_told(stays: float) -> list[tuple[str, str]]:
+    if stays == 1:
+        return []
+    return [("in memory", f"the first {stays:.0%} of the rows stay there, the others pass")]
 
 
 def _counts(key: str, value: object) -> bool:

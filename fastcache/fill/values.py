@@ -1,17 +1,20 @@
 """Columns whose rows are there already, and columns that a Dataset gives one by one."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from fastcache.errors import NotFrozenError, SchemaError
+from fastcache.errors import ArgumentError, NotFrozenError, SchemaError
 from fastcache.fill.column import ColumnFill, rows_of, sized, write_row
+from fastcache.fill.conversion import conversion_for, with_dtype
 from fastcache.fill.job import ItemJob, Job, reason_of
 from fastcache.fill.options import CHANNELS, FillOptions
 from fastcache.fill.pillow_step import mask_array, stored_image
-from fastcache.memory.arena import Arena, DenseColumn
+from fastcache.fill.target import Target
+from fastcache.memory.arena import DenseColumn
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.schema import Field, Image, Mask, Nothing, Ragged, Text
 from fastcache.sources.base import Items, Source, Values
@@ -32,9 +35,12 @@ class ValuesColumn(ColumnFill):
 
     can_fail = False
 
-    def __init__(self, name: str, feed: Values, rows: RowNumbers) -> None:
+    def __init__(
+        self, name: str, feed: Values, rows: RowNumbers, store: Sequence[Operation] = ()
+    ) -> None:
         super().__init__(name)
         self._feed = feed
+        self._conversion = conversion_for(name, feed.field, store)
         self._rows = rows
         self._text: npt.NDArray[np.uint8] | None = None
 
@@ -42,7 +48,7 @@ class ValuesColumn(ColumnFill):
         self._rows = self._rows[rows]
 
     def plan(self) -> None:
-        self.field = self._feed.field
+        self.field = with_dtype(self._feed.field, self._conversion)
         if isinstance(self.field, Text):
             texts = cast("Sequence[str]", self._feed.rows)
             encoded = [encode_text(texts[row], self.name) for row in self._rows.tolist()]
@@ -50,10 +56,21 @@ class ValuesColumn(ColumnFill):
             self._text = np.frombuffer(b"".join(encoded), np.uint8)
             self.tables = self._text.nbytes + self.shapes.nbytes
         else:
-            row = self.field.row_bytes or 0
+            row = self._row_bytes
             self.scratch = min(row * len(self._rows), max(row, _CHUNK_BYTES))
 
-    def jobs(self, arena: Arena) -> Iterator[Job]:
+    @property
+    def _row_bytes(self) -> int:
+        """Bytes that a row takes on its way: as the source has it, and as the arena does."""
+        row, source = self.field.row_bytes or 0, self._feed.field.row_bytes or 0
+        return row if self._conversion is None else row + source
+
+    def part(self, first: int, stop: int) -> "ValuesColumn":
+        made = super().part(first, stop)
+        made._rows = self._rows[first:stop]
+        return made
+
+    def jobs(self, arena: Target) -> Iterator[Job]:
         count = len(self._rows)
         column = arena.column(self.name)
         if not isinstance(column, DenseColumn):  # texts, already in the form of the arena
@@ -65,11 +82,16 @@ class ValuesColumn(ColumnFill):
         source = cast("npt.NDArray[Any]", self._feed.rows)
         if self._feed.axes is not None:
             source = source.transpose(0, *(axis + 1 for axis in self._feed.axes))
-        step = max(1, _CHUNK_BYTES // max(1, target[:1].nbytes))
+        step = max(1, _CHUNK_BYTES // max(1, self._row_bytes))
 
         def copy(start: int) -> int:
-            taken = source[self._rows[start : start + step]]
-            target[start : start + step] = taken
+            rows = self._rows[start : start + step]
+            if self._conversion is None:
+                target[start : start + step] = source[rows]
+            else:
+                self._conversion.put(
+                    source[rows], target[start : start + step], lambda k: f"sample {rows[k]}"
+                )
             return int(target[start : start + step].nbytes)
 
         yield ItemJob(range(0, count, step), copy, _raise, counted=False)
@@ -114,10 +136,17 @@ class ItemsColumns(ColumnFill):
         # A sample as the Dataset returns it, and its copy in the form of the arena.
         self.scratch = 2 * sum(column.largest for column in self.columns.values())
 
+    def part(self, first: int, stop: int) -> "ItemsColumns":
+        made = super().part(first, stop)
+        made._rows = self._rows[first:stop]
+        made.columns = {n: column.part(first, stop) for n, column in self.columns.items()}
+        made.items = stop - first
+        return made
+
     def layout(self) -> Mapping[str, tuple[Field, npt.NDArray[np.int64] | None]]:
         return {name: (column.field, column.shapes) for name, column in self.columns.items()}
 
-    def jobs(self, arena: Arena) -> Iterator[Job]:
+    def jobs(self, arena: Target) -> Iterator[Job]:
         places = {name: rows_of(arena, name) for name in self.columns}
 
         def work(row: int) -> int:
@@ -132,7 +161,7 @@ class ItemsColumns(ColumnFill):
         yield ItemJob(range(len(self._rows)), work, self._record)
 
     def _record(self, row: int, error: Exception) -> None:
-        if isinstance(error, SchemaError | NotFrozenError):
+        if isinstance(error, SchemaError | NotFrozenError | ArgumentError):
             raise error  # the Dataset and the schema disagree: skipping would hide a bug
         self.failed[row] = (f"sample {int(self._rows[row])}", reason_of(error))
 
@@ -152,6 +181,7 @@ class _ItemColumn:
         self._store: Sequence[Operation] = (
             store_for_masks(options.store) if isinstance(feed.field, Mask) else options.store
         )
+        self._conversion = conversion_for(name, feed.field, self._store)
         self.field = feed.field
         self.shapes: npt.NDArray[np.int64] | None = None
 
@@ -159,6 +189,12 @@ class _ItemColumn:
         self._count = len(rows)
         if self._shapes is not None:
             self._shapes = self._shapes[rows]
+
+    def part(self, first: int, stop: int) -> "_ItemColumn":
+        made = copy(self)
+        if self.shapes is not None:
+            made.shapes = self.shapes[first:stop]
+        return made
 
     def plan(self) -> None:
         field = self._feed.field
@@ -177,6 +213,7 @@ class _ItemColumn:
             self.field = field
             ragged = isinstance(field, Ragged | Text) or field.row_shape is None
             self.shapes = self._shapes if ragged else None
+        self.field = with_dtype(self.field, self._conversion)
 
     @property
     def largest(self) -> int:
@@ -192,7 +229,14 @@ class _ItemColumn:
         if isinstance(self.field, Nothing):
             return np.empty(0, np.uint8)
         if not self._feed.pil:
-            return np.asarray(value)
+            return self._converted(np.asarray(value), what)
         if isinstance(self.field, Mask):
             return mask_array(apply_store(self._store, value))
-        return stored_image(value, self._color or value.mode, self._store)
+        return self._converted(stored_image(value, self._color or value.mode, self._store), what)
+
+    def _converted(self, value: npt.NDArray[Any], what: str) -> npt.NDArray[Any]:
+        if self._conversion is None:
+            return value
+        made = np.empty(value.shape, self.field.dtype)
+        self._conversion.put(value[None], made[None], lambda _: what)
+        return made

@@ -20,6 +20,7 @@ from fastcache.memory import share
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn, make_column
 from fastcache.memory.homes import make_block
 from fastcache.memory.layout import ArenaLayout, plan_layout, row_elements
+from fastcache.memory.saved import SavedArena
 from fastcache.memory.units import format_bytes
 
 __all__ = ["Arena", "ArenaLayout", "DenseColumn", "RaggedColumn", "attach", "plan_layout"]
@@ -27,12 +28,13 @@ __all__ = ["Arena", "ArenaLayout", "DenseColumn", "RaggedColumn", "attach", "pla
 _Self = TypeVar("_Self", bound="Arena")
 
 
-class Arena:
-    """Columns over shared memory.
+class Arena(SavedArena):
+    """Columns over shared memory, or over files.
 
     Made by :meth:`allocate`, filled through writable columns, then made final by :meth:`commit`.
     A committed arena can be pickled: the pickle is a handle of a few hundred bytes, good for as
-    long as the process that made the arena, or the one that pickled it, keeps it open.
+    long as the process that made the arena, or the one that pickled it, keeps it open; of files,
+    for as long as they are there.
 
     Attributes
     ----------
@@ -190,11 +192,6 @@ class Arena:
             self._release("close()", self._claim.release)
             self._claim = None
 
-    @property
-    def claim(self) -> share.Claim:
-        """The arena's part in its blocks: what those deal with who hand it to other processes."""
-        return self._open()
-
     def __reduce__(self) -> tuple[Any, ...]:
         handle = self._open().handle
         if handle is None:
@@ -233,14 +230,17 @@ class Arena:
             ) from None
 
 
-def attach(handle: share.Handle, descriptors: Sequence[int] = ()) -> Arena:
+def attach(handle: share.AnyHandle, descriptors: Sequence[int] = ()) -> Arena:
     """Open an arena read-only, as unpickling does; see :func:`fastcache.memory.share.claim_open`.
 
     Raises
     ------
     ArenaGoneError
-        If nobody of those whom the handle names has the arena open any more.
+        If nobody of those whom the handle names has the arena open any more; or if the files are
+        those of another arena by now.
     """
+    if isinstance(handle, share.FileHandle):
+        return Arena.open(handle.path, handle)
     claim = share.claim_open(handle, descriptors)
     assert claim.catalog is not None
     document = json.loads(bytes(claim.catalog).rstrip(b"\0"))

@@ -4,6 +4,7 @@ An arena in shared memory has no name.  What travels instead is a handle: inode 
 blocks, and processes that hold them: where the arena came from, and who made the pickle.  Who
 gets the handle opens the blocks read-only through /proc/PID/fd of the first of these that is
 still there: as a child by fork, spawn or forkserver, or as any other process of the same user.
+An arena of files is found by its path.
 """
 
 import errno
@@ -11,57 +12,36 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
 from fastcache._core.block import Block
 from fastcache.errors import ArenaGoneError, BlockError
+from fastcache.memory.handles import (
+    AnyHandle,
+    BlockRef,
+    FileHandle,
+    Handle,
+    Holder,
+    start_time,
+    still_holds,
+)
+
+__all__ = [
+    "AnyHandle",
+    "BlockRef",
+    "Claim",
+    "FileHandle",
+    "Handle",
+    "Holder",
+    "claim_files",
+    "claim_new",
+    "claim_open",
+    "start_time",
+]
+
+_Key: TypeAlias = tuple[BlockRef, BlockRef] | FileHandle
 
 _HOLDERS = 4  # named in a handle, so that its size stays bounded
-
-
-class BlockRef(NamedTuple):
-    """A block, whoever holds it: no other has its inode as long as anybody does."""
-
-    inode: int
-    size: int
-
-
-class Holder(NamedTuple):
-    """A process that has the blocks open: its number, when it was started, its descriptors."""
-
-    pid: int
-    started: int  # in clock ticks since the machine started
-    data: int
-    catalog: int
-
-
-class Handle(NamedTuple):
-    """Everything needed to open an arena elsewhere."""
-
-    data: BlockRef
-    catalog: BlockRef
-    holders: tuple[Holder, ...]
-
-
-def start_time(pid: int) -> int | None:
-    """Return when a process was started, in clock ticks; None if it has ended."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The second field is the program's name in brackets, and may itself contain any character.
-    fields = stat[stat.rindex(b")") + 2 :].split()
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-def _still_holds(holder: Holder, data: BlockRef) -> bool:
-    if start_time(holder.pid) != holder.started:
-        return False
-    with suppress(OSError):
-        return os.stat(f"/proc/{holder.pid}/fd/{holder.data}").st_ino == data.inode
-    return False
 
 
 class _Blocks:
@@ -74,10 +54,11 @@ class _Blocks:
         self.catalog = catalog
         self.holders = tuple(holders)  # where they came from, and this process
         self.claims: weakref.WeakSet[Claim] = weakref.WeakSet()
-        self.at_end: list[weakref.finalize[[], _Blocks]] = []
-        self.key: tuple[BlockRef, BlockRef] | None = None  # under which the registry has them
+        self.key: _Key | None = None  # under which the registry has them
 
-    def handle(self) -> Handle | None:
+    def handle(self) -> AnyHandle | None:
+        if isinstance(self.key, FileHandle):
+            return self.key
         if self.catalog is None:
             return None
         data, catalog = (BlockRef(each.inode, each.size) for each in (self.data, self.catalog))
@@ -85,7 +66,7 @@ class _Blocks:
         started = start_time(pid)
         assert started is not None  # the calling process itself
         here = Holder(pid, started, self.data.fd, self.catalog.fd)
-        others = [each for each in self.holders if each != here and _still_holds(each, data)]
+        others = [each for each in self.holders if each != here and still_holds(each, data)]
         return Handle(data, catalog, (*others[: _HOLDERS - 1], here))
 
 
@@ -93,15 +74,16 @@ class _Registry:
     """The blocks that are open in this process."""
 
     def __init__(self) -> None:
-        self.blocks: weakref.WeakValueDictionary[tuple[BlockRef, BlockRef], _Blocks] = (
-            weakref.WeakValueDictionary()
-        )
+        self.blocks: weakref.WeakValueDictionary[_Key, _Blocks] = weakref.WeakValueDictionary()
         self.renew_lock()
 
-    def add(self, handle: Handle, blocks: _Blocks) -> None:
+    def add(self, key: _Key, blocks: _Blocks) -> None:
         """Let blocks be found by their identity, wherever a handle of them comes from."""
-        blocks.key, blocks.holders = handle[:2], handle.holders
-        self.blocks[blocks.key] = blocks
+        blocks.key = key
+        self.blocks[key] = blocks
+        handle = blocks.handle()
+        if isinstance(handle, Handle):
+            blocks.holders = handle.holders  # a child of fork names its parent too
 
     def renew_lock(self) -> None:
         """Forget a lock that a thread of the parent may have held when this process was forked."""
@@ -135,21 +117,21 @@ class Claim:
         return self._blocks.catalog
 
     @property
-    def handle(self) -> Handle | None:
+    def handle(self) -> AnyHandle | None:
         """What to send to other processes, once it is published."""
         return self._blocks.handle()
+
+    @property
+    def files(self) -> FileHandle | None:
+        """Which files these are; None for memory."""
+        return self._blocks.key if isinstance(self._blocks.key, FileHandle) else None
 
     def publish(self, catalog: Block) -> None:
         """Give the blocks, made by this process, their catalogue: others may open them now."""
         self._blocks.catalog = catalog
-        handle = self._blocks.handle()
-        assert handle is not None  # there is a catalogue
+        data, notes = (BlockRef(each.inode, each.size) for each in (self.data, catalog))
         with _registry.lock:
-            _registry.add(handle, self._blocks)
-
-    def at_end(self, call: Callable[[], object]) -> None:
-        """Have something called when the blocks are closed, or nobody has them any more."""
-        self._blocks.at_end.append(weakref.finalize(self._blocks, call))
+            _registry.add((data, notes), self._blocks)
 
     def release(self) -> None:
         """Close the blocks, unless others have a claim on them too.
@@ -161,22 +143,28 @@ class Claim:
         """
         blocks = self._blocks
         with _registry.lock:
-            last = len(blocks.claims) <= 1
-            if last:
+            if len(blocks.claims) <= 1:
                 blocks.data.close()
                 if blocks.catalog is not None:
                     blocks.catalog.close()
                 if blocks.key is not None:
                     _registry.blocks.pop(blocks.key, None)
             blocks.claims.discard(self)
-        if last:
-            for call in blocks.at_end:
-                call()
 
 
 def claim_new(data: Block) -> Claim:
     """Return the first claim on a block that this process has just made."""
     return Claim(_Blocks(data))
+
+
+def claim_files(handle: FileHandle, map_files: Callable[[], Block]) -> Claim:
+    """Return a claim on the mapped files of a handle: those mapped here, or mapped now."""
+    with _registry.lock:
+        blocks = _registry.blocks.get(handle)
+        if blocks is None:
+            blocks = _Blocks(map_files())
+            _registry.add(handle, blocks)
+        return Claim(blocks)
 
 
 def _gone(handle: Handle) -> ArenaGoneError:
@@ -245,5 +233,5 @@ def claim_open(handle: Handle, descriptors: Sequence[int] = ()) -> Claim:
                 blocks = _Blocks(data, catalog, handle.holders)
             else:
                 blocks = _open(handle)
-            _registry.add(blocks.handle() or handle, blocks)
+            _registry.add(handle[:2], blocks)
         return Claim(blocks)

@@ -16,6 +16,7 @@ from fastcache._core.batch import CopyJob
 from fastcache._core.threads import Work
 from fastcache.errors import ArgumentError
 from fastcache.memory.arena import DenseColumn, RaggedColumn
+from fastcache.memory.extents import Extents
 from fastcache.read.buffers import STREAM_FROM, new_bytes
 from fastcache.read.series_rows import SeriesRows
 from fastcache.schema import Array, Field, Image
@@ -36,6 +37,11 @@ class Gathered(NamedTuple):
     finish: Callable[[], None] | None = None
 
 
+def extents_in(column: DenseColumn | RaggedColumn, rows: Rows) -> Extents:
+    """Return where some rows of a column lie in the arena."""
+    return Extents(column.row_offsets(rows), column.row_sizes(rows))
+
+
 class Reader(ABC):
     """How one column is read.
 
@@ -54,6 +60,10 @@ class Reader(ABC):
     @abstractmethod
     def gather(self, rows: Rows) -> Gathered:
         """Return the values of many rows, in the order of `rows`."""
+
+    def extents(self, rows: Rows) -> Extents | None:
+        """Return which bytes of the arena are looked at for some rows; None if hardly any."""
+        return None
 
     def items(self, rows: Rows) -> list[Any]:
         """Return what ``item`` gives of many rows."""
@@ -96,6 +106,7 @@ class DenseReader(ArrayReader):
 
     def __init__(self, column: DenseColumn, field: Field) -> None:
         super().__init__(column.span, field)
+        self._column = column
         self._is_array = isinstance(field, Array)
         self._rows = column.rows
         self._shape = tuple(column.rows.shape[1:])
@@ -103,6 +114,9 @@ class DenseReader(ArrayReader):
 
     def array(self, row: int) -> Pixels:
         return self._rows[row, ...]
+
+    def extents(self, rows: Rows) -> Extents:
+        return extents_in(self._column, rows)
 
     def gather(self, rows: Rows) -> Gathered:
         count = len(rows)
@@ -143,6 +157,9 @@ class RaggedReader(ArrayReader):
 
     def array(self, row: int) -> Pixels:
         return self._column[row]
+
+    def extents(self, rows: Rows) -> Extents:
+        return extents_in(self._column, rows)
 
     def gather(self, rows: Rows) -> Gathered:
         starts = self._column.offsets[rows]

@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, Literal
 
-from fastcache.fill.build import fill_arena
 from fastcache.fill.limits import Limits
+from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
+from fastcache.memory.budget import BudgetLike
 from fastcache.read.pipeline import Transform, check_transform
 from fastcache.read.view import INPUTS, OUTPUTS, ArenaView, check_choice
 from fastcache.sources import as_source
@@ -29,8 +30,8 @@ class ArenaDataset(ArenaView):
         with ``__getitem__`` and ``__len__``, whose samples are then kept as they are returned:
         nested tuples, lists and dicts of tensors, arrays, PIL images, numbers, strings and None.
     store : operation or list of operations, optional
-        Baked into the arena: :mod:`fastcache.transforms`' Resize, CenterCrop and LetterBox.
-        None keeps original pixels.
+        Baked into the arena: :mod:`fastcache.transforms`' Resize, CenterCrop, LetterBox and
+        ToDtype, which also takes arrays of floats. None keeps original pixels.
     color : {"RGB", "L", "RGBA", "I;16"}, optional
         What images are converted to. None: RGB for files, and as returned for a Dataset's; .npy
         files keep dtype and channels, if all files of the column are such and agree in both.
@@ -48,22 +49,34 @@ class ArenaDataset(ArenaView):
         images do.
     output : {"tuple", "dict"}
         "dict" turns samples that are no dicts into ``{column: value}``.
-    keep : {"auto", "decoded"}
-        In which form samples are kept; this version keeps all of them decoded.
-    home : {"auto", "ram"}
-        Where the arena lies; this version has shared memory.
-    budget : int, str or float, optional
-        Most that arena and scratch may take: bytes, a text such as "8GB", or a share of what is
-        available. None: what is available, less a reserve.
+    keep : {"auto", "decoded", "encoded"}
+        In which form image files are kept: decoded; encoded, which is as their files are, to be
+        decoded on each read; or "auto": all decoded if that fits the budget, else each sample
+        decoded, encoded or not at all (its file is read on each use), whichever saves most time
+        per byte. What the samples are does not depend on it, only how fast they come.
+    home : {"auto", "ram", "disk"}
+        Where the arena lies: in shared memory, or in files, which may be larger than memory and
+        are read through the system's cache. "auto": memory, or `cache_dir` if that is given. "disk"
+        without `cache_dir` makes files in the folder for temporary ones, which go with the dataset.
+    budget : int, str, float or Budget, optional
+        Most that arena and scratch may take: bytes, a text such as "8GB", a share of what is
+        available, or a :class:`fastcache.Budget` that datasets share. None: what is available,
+        less a reserve.
     on_error : {"raise", "skip", "fill"}
         What becomes of samples that cannot be read: an error, left out of the dataset, or kept as
         zeros. Both of the latter list them in ``report.failed``.
     limit : int or float, optional
         Take the first n samples, or a share in (0, 1] drawn with `seed`.
+    shard : (int, int), optional
+        Rank and world: this process keeps its part of the samples that `limit` leaves, drawn with
+        `seed`, in an arena of its own. The parts of all ranks have no sample in common and every
+        sample between them; their sizes differ by one at most. (Series are kept whole all the same:
+        a part is one of their windows.) :class:`fastcache.ArenaSampler` takes equal numbers of
+        steps on all ranks. Ranks that need all samples on one machine share one arena instead.
     threads : int, optional
         Threads for filling and for batches. None or -1: every usable core.
     seed : int
-        Decides what `limit` draws.
+        Decides what `limit` and `shard` draw.
     infer : {"first", "scan"}
         For a wrapped Dataset: whether its first sample tells the types and shapes of all, or each
         is looked at before memory is reserved.
@@ -81,6 +94,12 @@ class ArenaDataset(ArenaView):
         Formats that Pillow may decode beside the usual ones (:func:`fastcache.codecs` lists
         those), by Pillow's names: ``("ICNS",)``. A lone string, or a name that the installed
         Pillow does not have, is an ArgumentError.
+
+    cache_dir : path, optional
+        A folder for arenas of files. The arena is built there once, and opened again as long as
+        files (paths, sizes, times) and options are the same; otherwise it is built anew, and the
+        reason is logged. Of several processes one builds it. With ``home="ram"`` it is read from
+        there into memory.
 
     Attributes
     ----------
@@ -139,11 +158,12 @@ class ArenaDataset(ArenaView):
         transform_input: Literal["pil", "tensor"] = "pil",
         target_transform: Transform = None,
         output: Literal["tuple", "dict"] = "tuple",
-        keep: Literal["auto", "decoded"] = "auto",
-        home: Literal["auto", "ram"] = "auto",
-        budget: int | str | float | None = None,
+        keep: Literal["auto", "decoded", "encoded"] = "auto",
+        home: Literal["auto", "ram", "disk"] = "auto",
+        budget: BudgetLike = None,
         on_error: Literal["raise", "skip", "fill"] = "raise",
         limit: int | float | None = None,
+        shard: tuple[int, int] | None = None,
         threads: int | None = None,
         seed: int = 0,
         infer: Literal["first", "scan"] = "first",
@@ -152,6 +172,7 @@ class ArenaDataset(ArenaView):
         progress: bool | Callable[..., object] | None = None,
         limits: Limits | None = None,
         extra_formats: Collection[str] = (),
+        cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         options = FillOptions(
             store=store,
@@ -162,18 +183,20 @@ class ArenaDataset(ArenaView):
             budget=budget,
             on_error=on_error,
             limit=limit,
+            shard=shard,
             threads=threads,
             seed=seed,
             progress=progress,
             limits=Limits() if limits is None else limits,
             extra_formats=extra_formats,
+            cache_dir=cache_dir,
         )
         check_choice("transform_input", transform_input, INPUTS)
         check_choice("output", output, OUTPUTS)
         for name, given in (("transform", transform), ("target_transform", target_transform)):
             check_transform(name, given)  # now, and not when everything is decoded
         made = as_source(source, infer=infer, frozen=frozen, parallel=parallel, color=color)
-        arena = fill_arena(made, options)
+        arena = make_arena(made, options)
         try:
             super().__init__(
                 arena,

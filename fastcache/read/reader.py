@@ -1,19 +1,22 @@
 """An arena opened for reading: its columns' readers, and batches gathered by threads."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy.typing as npt
 
-from fastcache.errors import ClosedError
+from fastcache.errors import ClosedError, FastcacheError, NotKeptError
 from fastcache.memory.arena import Arena
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn
 from fastcache.memory.row_numbers import AllRows, RowNumbers
 from fastcache.memory.windows import WindowColumn
 from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
+from fastcache.read.fetch import FetchReader
+from fastcache.read.paged import ask_ahead, paged_in
 from fastcache.read.pipeline import Pipeline
 from fastcache.read.readers import make_reader, make_readers
 from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
@@ -84,15 +87,32 @@ class ArenaReader:
     def arrays(self) -> Mapping[str, npt.NDArray[Any] | RaggedColumn]:
         """The columns themselves: no copy, read-only, rows as the arena has them.
 
-        Of windows: the array that they are windows of.
+        Of windows: the array that they are windows of. A column whose samples are not all kept
+        decoded is a NotKeptError.
         """
         self._check_open()
         columns = {
             name: self.arena.column(name)
             for name, field in self.fields.items()
-            if not isinstance(field, Nothing | Derived)
+            if not isinstance(field, Nothing | Derived) and name not in self._mixed
         }
-        return MappingProxyType({name: _whole(column) for name, column in columns.items()})
+        arrays = _Arrays({name: _whole(column) for name, column in columns.items()})
+        arrays.mixed = self._mixed
+        return MappingProxyType(arrays)
+
+    @property
+    def _mixed(self) -> Collection[str]:
+        """Names of columns whose samples are not all kept decoded."""
+        mixed: dict[str, object] = self.catalog.get("kept", {})
+        return mixed.keys()
+
+    @property
+    def late(self) -> list[tuple[str, str]]:
+        """Path and reason of samples that could not be had when this process asked for them."""
+        if self.closed or self._opened is None:
+            return []
+        fetching = [r for r in self._opened[0].values() if isinstance(r, FetchReader)]
+        return [pair for reader in fetching for pair in reader.late.values()]
 
     def paths(self, column: str) -> Reader | None:
         """Return the reader of an image column's paths; None if it was not read from files."""
@@ -100,10 +120,26 @@ class ArenaReader:
         name = self.catalog["paths"].get(column)
         return None if name is None else make_reader(self.arena, name, _PATHS)
 
+    def paged(self, rows: Rows) -> AbstractContextManager[None]:
+        """Within it samples in some rows are read: what of their files is missing comes at once."""
+        paging = self.arena.paging
+        if paging is None:
+            return nullcontext()
+        return paged_in(paging, self.readers, rows, len(self.arena))
+
+    def read_ahead(self, rows: Rows) -> None:
+        """Have the pages of samples in some rows read that will be needed soon."""
+        paging = self.arena.paging
+        if paging is not None:
+            ask_ahead(paging, self.readers, rows)
+
     def close(self) -> None:
         """Let go of the arena's memory, and close it; if others still hold it, all is as before."""
         self._opened = None
         self._over.clear()
+        if not self.closed and (paging := self.arena.paging) is not None:
+            with suppress(FastcacheError):  # what was read ahead does not matter any more
+                paging.settle()
         self.arena.close()
 
     def _check_open(self) -> None:
@@ -122,6 +158,20 @@ class ArenaReader:
                 rows = index.rows[:shown]
             self._opened = readers, rows
         return self._opened
+
+
+class _Arrays(dict[str, Any]):
+    """Columns by name; says why some are not among them."""
+
+    mixed: Collection[str] = ()
+
+    def __missing__(self, name: str) -> Any:
+        if name in self.mixed:
+            raise NotKeptError(
+                f"column {name!r} is no array: its samples are not all kept decoded (report tells "
+                'how many are). Read them through the dataset, or pass keep="decoded"'
+            )
+        raise KeyError(name)
 
 
 def _whole(column: Column) -> npt.NDArray[Any] | RaggedColumn:

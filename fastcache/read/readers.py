@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from fastcache.memory.arena import Arena, RaggedColumn
+from fastcache.fill.kept import Decoding, KeptRows
+from fastcache.memory.arena import Arena, DenseColumn, RaggedColumn
 from fastcache.memory.windows import WindowColumn
 from fastcache.read.columns import (
     DenseReader,
@@ -12,10 +13,21 @@ from fastcache.read.columns import (
     ScalarReader,
     TextReader,
 )
+from fastcache.read.fetch import FetchReader
 from fastcache.read.window import WindowReader
 from fastcache.read.window_labels import WindowLabelReader
 from fastcache.read.window_statistics import StatisticsReader
-from fastcache.schema import Derived, Field, Nothing, Scalar, Text, Windows, WindowStatistics
+from fastcache.schema import (
+    Derived,
+    Field,
+    Image,
+    Mask,
+    Nothing,
+    Scalar,
+    Text,
+    Windows,
+    WindowStatistics,
+)
 
 
 def make_readers(arena: Arena, fields: Mapping[str, Field]) -> dict[str, Reader]:
@@ -36,6 +48,13 @@ def make_reader(arena: Arena, name: str, field: Field) -> Reader:
     if isinstance(field, Nothing):
         return NothingReader()
     column = arena.column(name)
+    decoding = arena.catalog.get("kept", {}).get(name)
+    if decoding is not None:
+        assert isinstance(column, DenseColumn | RaggedColumn)
+        assert isinstance(field, Image | Mask)
+        kept, how = KeptRows.of(arena, name), Decoding.from_json(decoding)
+        paths = make_reader(arena, arena.catalog["paths"][name], Text())
+        return FetchReader(column, field, kept, how, paths)
     if isinstance(column, WindowColumn):
         is_series = isinstance(field, Windows)
         return WindowReader(column) if is_series else WindowLabelReader(column)

@@ -2,23 +2,21 @@
 
 import copy
 import operator
-from collections.abc import Mapping, Sequence
-from types import TracebackType
+from collections.abc import Sequence
 from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from torch.utils.data import Dataset
 
 from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentError
-from fastcache.fill.plan import Plan, printable
-from fastcache.fill.report import Report
-from fastcache.memory.arena import Arena, RaggedColumn
+from fastcache.fill.text import printable
+from fastcache.memory.arena import Arena
 from fastcache.memory.units import format_bytes
 from fastcache.read.batch import ArenaBatch
 from fastcache.read.columns import Rows
 from fastcache.read.folder import FolderFace, LabelList, NotedList
+from fastcache.read.holder import ArenaHolder
 from fastcache.read.pipeline import Pipeline, Transform
 from fastcache.read.reader import ArenaReader, gather
 from fastcache.schema import Structure
@@ -35,7 +33,7 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise ArgumentError(f"{name}={value!r}: choose {' or '.join(map(repr, choices))}")
 
 
-class ArenaView(FolderFace, Dataset[Any]):
+class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
     """What :class:`~fastcache.ArenaDataset` is once its arena is filled.
 
     Parameters
@@ -94,34 +92,55 @@ class ArenaView(FolderFace, Dataset[Any]):
         return self._sample(position)
 
     def _sample(self, position: int) -> Any:
-        row = int(self._rows[position])
+        rows = self._rows[position : position + 1]
+        row = int(rows[0])
         readers = self._reader.readers_over(self._pipeline)
-        if self._labels is None:
-            return self._pipeline.sample(readers, lambda _: row)
-        label = self._label_column("samples")
-        return self._pipeline.sample(
-            {**readers, label: self._labels}, lambda name: position if name == label else row
-        )
+        label = None
+        if self._labels is not None:
+            label = self._label_column("samples")
+            readers = {**readers, label: self._labels}
+        with self._reader.paged(rows):
+            return self._pipeline.sample(readers, lambda n: position if n == label else row)
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return the samples of a batch; torch's fetcher calls this, then collates."""
         overridden = type(self).__getitem__ is not ArenaView.__getitem__
         one_by_one = self._pipeline.per_sample or isinstance(self._labels, LabelList)
-        if overridden or one_by_one:
+        if overridden:
             return [self[index] for index in indices]
         positions = _positions(indices, len(self))
+        at = self._rows[positions]
+        if one_by_one:
+            with self._reader.paged(at):
+                return [self[index] for index in indices]
         readers = self._reader.readers_over(self._pipeline)
-        rows = dict.fromkeys(readers, self._rows[positions])
+        rows = dict.fromkeys(readers, at)
         if self._labels is not None:
             label = self._label_column("samples")
             readers = {**readers, label: self._labels}
             rows[label] = positions
-        columns = gather(readers, rows, self._threads)
+        with self._reader.paged(at):
+            columns = gather(readers, rows, self._threads)
         picks = {name: reader.pick for name, reader in readers.items()}
         if isinstance(self._structure, str) and not readers[self._structure].stacks:
             pick, values = picks[self._structure], columns[self._structure]
             return [pick(values, k) for k in range(len(positions))]
         return ArenaBatch(self._structure, columns, picks, len(positions))
+
+    def read_ahead(self, indices: Sequence[SupportsIndex]) -> None:
+        """Have samples of an arena on disk read into the system's cache: they will be used soon.
+
+        Returns before they are there. All processes share that cache, so the main process may ask
+        for what the workers of a ``DataLoader`` will read; :class:`fastcache.ArenaSampler` does.
+        An arena in memory has nothing to read.
+
+        Parameters
+        ----------
+        indices : sequence of int, or int64 array
+            At least some dozens at once; neighbours are read together.
+        """
+        positions = _positions(indices, len(self))
+        self._reader.read_ahead(self._rows[positions])
 
     # -- callables ----------------------------------------------------------------------------
 
@@ -153,61 +172,6 @@ class ArenaView(FolderFace, Dataset[Any]):
         twin._pipeline = twin._make_pipeline(transform, kept)
         return twin
 
-    # -- the arena ----------------------------------------------------------------------------
-
-    @property
-    def arrays(self) -> Mapping[str, npt.NDArray[Any] | RaggedColumn]:
-        """The arena itself, read-only and without a copy.
-
-        An array of shape (N, H, W, C), (N, ...) or (N,) per column of one shape, and a
-        :class:`~fastcache.memory.arena.RaggedColumn` for others. Rows are in the order of the
-        fill; they include samples that failed, and know nothing of assigned ``samples``:
-        :attr:`rows` says which row a sample is. Of windows it is what they are windows of: the
-        series, (C, T) or (n, C, T), and the labels of their steps.
-        """
-        return self._reader.arrays
-
-    @property
-    def rows(self) -> Rows:
-        """Row in `arrays` of each sample: int64 (len(self),), a copy."""
-        self._follow_samples()
-        return self._rows.copy()
-
-    @property
-    def report(self) -> Report:
-        """What was chosen, what it took, and what failed; prints as a table."""
-        return Report(self._reader.catalog["report"])
-
-    @property
-    def plan(self) -> Plan:
-        """The plan that the arena was filled by; prints as a table."""
-        return Plan.from_json(self._reader.catalog["plan"])
-
-    def close(self) -> None:
-        """Give the arena back; batches and samples live on. A second call does nothing.
-
-        Raises
-        ------
-        BufferError
-            If something of `arrays` is still alive.
-        """
-        self._reader.close()
-
-    def __enter__(self: _Self) -> _Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            self.close()
-        except BufferError:
-            if error is None:  # the error that is under way counts more
-                raise
-
     def __getstate__(self) -> dict[str, Any]:
         self._follow_samples()
         state = {**self.__dict__, "_assigned": dict(self._assigned)}
@@ -223,7 +187,8 @@ class ArenaView(FolderFace, Dataset[Any]):
         lines = [f"Number of datapoints: {count}"]
         if "root" in catalog["attributes"]:
             lines.append(f"Root location: {printable(catalog['attributes']['root'])}")
-        lines.append(f"Arena: {format_bytes(catalog['report']['arena_bytes'])} in ram")
+        home = "" if self._reader.closed else f" in {self._reader.arena.home}"
+        lines.append(f"Arena: {format_bytes(catalog['report']['arena_bytes'])}{home}")
         lines += [f"Column {n}: {c['row']}" for n, c in catalog["report"]["columns"].items()]
         for name, given in (
             ("Transform", self.transform),

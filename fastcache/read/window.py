@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcache.memory.extents import Extents
 from fastcache.memory.windows import WindowColumn
 from fastcache.read.columns import ArrayReader, Gathered, Pixels, Rows
 from fastcache.read.series_rows import SeriesRows
@@ -44,6 +45,13 @@ class WindowReader(ArrayReader):
         series, step = np.divmod(self._column.starts(rows), channels * steps)
         made: npt.NDArray[Any] = self._every[series[:, None], np.arange(channels), step[:, None]]
         return made
+
+    def extents(self, rows: Rows) -> Extents:
+        starts, size = self._column.starts(rows) * self._itemsize, self.row_size * self._itemsize
+        if self._runs > 1:
+            starts = (starts[:, None] + np.arange(self._runs) * self._channel_bytes).reshape(-1)
+        lengths = np.full(len(starts), size // self._runs, np.int64)
+        return Extents(self._column.offset + starts, lengths)
 
     def gather(self, rows: Rows) -> Gathered:
         count, (channels, length) = len(rows), self._shape

@@ -170,3 +170,8 @@ class Source(ABC):
     def parallel(self) -> bool:
         """Whether `read` may be called from several threads at once."""
         return False
+
+    @property
+    def basis(self) -> str:
+        """What the sizes of `Items` columns are known from, in words for a plan."""
+        return "what the source says of its samples"

@@ -79,6 +79,11 @@ class Wrapped(Source):
         """Whether `read` may be called from several threads at once."""
         return self._parallel
 
+    @property
+    def basis(self) -> str:
+        """What the sizes are known from, in words for a plan."""
+        return "one pass over the Dataset" if self._infer == "scan" else "its first sample"
+
     def layout(self) -> Layout:
         """Read what tells the columns (once), and check that the Dataset is steady.
 

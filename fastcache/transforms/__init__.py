@@ -15,6 +15,7 @@ from fastcache.transforms.normalize import (
 )
 from fastcache.transforms.operation import FILTERS, Operation
 from fastcache.transforms.ops import CenterCrop, Resize
+from fastcache.transforms.to_dtype import ToDtype, conversion_of
 
 __all__ = [
     "FILTERS",
@@ -24,8 +25,10 @@ __all__ = [
     "Operation",
     "Resize",
     "StorePlan",
+    "ToDtype",
     "apply_store",
     "compile_store",
+    "conversion_of",
     "normalize_store",
     "store_for_masks",
     "store_from_json",

@@ -7,7 +7,7 @@ resamples in a row, say) are marked, and take the Python step instead.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,17 @@ class StorePlan:
     def in_c(self) -> bool:
         """Whether the core can do every image."""
         return not self.needs_python.any()
+
+    def part(self, first: int, stop: int) -> "StorePlan":
+        """Return the same of some images."""
+        rows = slice(first, stop)
+        return replace(
+            self,
+            geometry=self.geometry[rows],
+            out_h=self.out_h[rows],
+            out_w=self.out_w[rows],
+            needs_python=self.needs_python[rows],
+        )
 
 
 class _Axis:

@@ -9,9 +9,10 @@ from fastcache.errors import ArgumentError
 from fastcache.transforms.letter_box import LetterBox
 from fastcache.transforms.operation import Operation
 from fastcache.transforms.ops import CenterCrop, Resize
+from fastcache.transforms.to_dtype import ToDtype, check_last
 
 _OPERATIONS: dict[str, Callable[..., Operation]] = {
-    cls.name: cls for cls in (Resize, CenterCrop, LetterBox)
+    cls.name: cls for cls in (Resize, CenterCrop, LetterBox, ToDtype)
 }
 
 
@@ -21,20 +22,23 @@ def normalize_store(store: object) -> tuple[Operation, ...]:
     Parameters
     ----------
     store : None, Operation, or list or tuple of such
-        torchvision's Resize and CenterCrop, and a Compose of them, are translated: their results
-        on PIL images are the same to the pixel.
+        torchvision's Resize, CenterCrop and ToDtype, and a Compose of them, are translated: the
+        results of the former on PIL images are the same to the pixel. Scaled pixels are the nearest
+        to the quotient; torch, which divides in steps, may be one bit off.
 
     Raises
     ------
     ArgumentError
-        For anything else; the message says where callables belong.
+        For anything else; the message says where callables belong. For a ToDtype that is not last.
     """
     if store is None:
         return ()
     if isinstance(store, Operation):
         return (store,)
     if isinstance(store, list | tuple):
-        return tuple(operation for part in store for operation in normalize_store(part))
+        operations = tuple(operation for part in store for operation in normalize_store(part))
+        check_last(operations)
+        return operations
     return _from_torchvision(store)
 
 
@@ -48,6 +52,8 @@ def _from_torchvision(transform: Any) -> tuple[Operation, ...]:
             return (Resize(transform.size, transform.interpolation, transform.max_size),)
         if kind.__name__ == "CenterCrop":
             return (CenterCrop(transform.size),)
+        if kind.__name__ == "ToDtype":
+            return (ToDtype(transform.dtype, transform.scale),)
     if isinstance(transform, type) and issubclass(transform, Operation):
         raise ArgumentError(f"store={transform.__name__} is the class; give one with its size")
     raise ArgumentError(
@@ -57,8 +63,8 @@ def _from_torchvision(transform: Any) -> tuple[Operation, ...]:
 
 
 def store_for_masks(operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """Return the same geometry for class indices: nearest filter, the masks' own fill."""
-    return tuple(operation.for_mask() for operation in operations)
+    """Return the same geometry for class indices: nearest filter, own fill, the type they have."""
+    return tuple(o.for_mask() for o in operations if not isinstance(o, ToDtype))
 
 
 def apply_store(operations: Sequence[Operation], image: Image.Image) -> Image.Image:

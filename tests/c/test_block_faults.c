@@ -85,7 +85,6 @@ static int faulty_fcntl(int fd, int command, ...) {
 #define fc_block_inode faulty_block_inode
 #define fc_block_seal faulty_block_seal
 #define fc_block_allocate faulty_block_allocate
-#define fc_block_close faulty_block_close
 #include "../../csrc/block.c"
 
 enum { SIZE = 1 << 20 };

@@ -192,7 +192,7 @@ def test_a_limit_without_meaning_is_refused(class_folder, limit):
     "options",
     [
         {"color": "CMYK"}, {"exif": "maybe"}, {"home": "disk"}, {"home": "cuda"},
-        {"keep": "encoded"}, {"on_error": "ignore"}, {"threads": 0}, {"seed": -1},
+        {"keep": "cached"}, {"on_error": "ignore"}, {"threads": 0}, {"seed": -1},
         {"progress": 3}, {"store": str.upper}, {"budget": "much"}, {"budget": -5},
     ],
     ids=str,

@@ -200,7 +200,7 @@ def test_what_c_hands_on_late_is_decoded_within_the_planned_scratch(tmp_path, mo
         finally:
             busy -= 1
 
-    monkeypatch.setattr("fastcache.fill.files.FillJob", HandsOn)
+    monkeypatch.setattr("fastcache.fill.files_jobs.FillJob", HandsOn)
     monkeypatch.setattr(pillow_step, "decode", watched)
     arena = filled(paths, threads=4)
     assert told(arena)["through_pillow"] == {"PNG": 12}

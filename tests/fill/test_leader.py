@@ -63,6 +63,13 @@ def until(met):
         time.sleep(0.01)
 
 
+def listening(name):
+    """Listen as soon as the name is free."""
+    found = []
+    until(lambda: found.append(rendezvous.listen(name)) or found[-1] is not None)
+    return found[-1]
+
+
 def closed(connection):
     connection.settimeout(30)
     try:
@@ -206,7 +213,7 @@ def test_a_late_difference_concerns_only_who_is_late(leader, name):
 def test_descriptors_are_given_back_with_the_arena(name):
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        leader = Leader(rendezvous.listen(name), WANTED, RANKS)
+        leader = Leader(listening(name), WANTED, RANKS)
         arena = arena_workers.make_arena()
         leader.finish(arena)
         Following(rendezvous.connect(name)).result().close()
@@ -230,9 +237,7 @@ def test_a_forked_child_does_not_keep_the_name(leader, name):
         os._exit(0)
     try:
         leader.stop()
-        found = []
-        until(lambda: found.append(rendezvous.listen(name)) or found[-1] is not None)
-        rendezvous.stop_listening(found[-1])
+        rendezvous.stop_listening(listening(name))
     finally:
         os.write(come, b"x")
         os.waitpid(pid, 0)
@@ -251,7 +256,8 @@ def led(name, *messages, raw=b"", stay=False):
     assert link.receive(10)[0]["kind"] == "hello"
     for message in messages:
         link.send(message)
-    link._socket.sendall(raw)
+    if raw:
+        link._socket.sendall(raw)
     try:
         if not stay:
             link.close()

@@ -276,7 +276,7 @@ def test_a_control_group_is_asked_before_the_kernel(monkeypatch):
     def full(*_):
         return [Limit("control group /x (memory.max)", PAGE)]
 
-    monkeypatch.setattr("fastcache.memory.budget.system_limits", full)
+    monkeypatch.setattr("fastcache.memory.reading.system_limits", full)
     assert homes.make_block(PAGE).size == PAGE
     with pytest.raises(BudgetError, match="control group /x"):
         homes.make_block(PAGE + 1)
@@ -300,3 +300,92 @@ def test_nothing_is_named_in_shared_memory():
     block = Block.create(PAGE)
     assert not {name for name in set(os.listdir("/dev/shm")) - before if "fastcache" in name}
     assert Path(os.readlink(path_of(block))).name.endswith("(deleted)")
+
+
+# -- blocks made of files ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A file of three pages of 64 KiB, each full of its number."""
+    path = tmp_path / "file"
+    path.write_bytes(b"".join(bytes([k]) * 65536 for k in (1, 2, 3)))
+    fd = os.open(path, os.O_RDONLY)
+    yield fd
+    os.close(fd)
+
+
+def test_files_side_by_side(file):
+    """A11: parts of files in any order are one range of bytes, read-only."""
+    block = Block.reserve(4 * 65536)
+    assert (block.size, block.fd, block.inode) == (4 * 65536, -1, 0)
+    assert block.sealed
+    assert not block.owner
+    block.map_file(0, file, 65536, 2 * 65536)
+    block.map_file(2 * 65536, file, 0, 65536)
+    block.map_file(3 * 65536, file, 0, 65536)
+    pages = np.frombuffer(block, np.uint8).reshape(4, 65536)
+    assert pages.min(axis=1).tolist() == pages.max(axis=1).tolist() == [2, 3, 1, 1]
+    assert not pages.flags.writeable
+    starts, lengths = np.array([10, 2 * 65536]), np.array([65536, 65536])
+    for advice in ("random", "willneed", "cold", "dontneed", "pageout", "normal"):
+        block.advise(starts, lengths, advice)
+        block.advise(starts[:0], lengths[:0], advice)
+    assert pages.min(axis=1).tolist() == [2, 3, 1, 1]
+    with pytest.raises(BufferError):
+        block.map_file(0, file, 0, 65536)
+    with pytest.raises(BufferError):
+        block.close()
+    del pages
+    block.close()
+    assert block.closed
+    for use in (
+        lambda: block.map_file(0, file, 0, 65536),
+        lambda: block.advise(starts, lengths, "cold"),
+    ):
+        with pytest.raises(ClosedError):
+            use()
+
+
+def test_parts_that_cannot_be_mapped(file, tmp_path):
+    """A11: out of the block, out of the file, within a page, no file."""
+    block = Block.reserve(2 * 65536)
+    for at, start, size in (
+        (1, 0, 65536),
+        (0, 1, 65536),
+        (0, 0, 65535),
+        (0, 0, 0),
+        (2 * 65536, 0, 65536),
+        (0, 0, 3 * 65536),
+    ):
+        with pytest.raises(ArgumentError):
+            block.map_file(at, file, start, size)
+    with pytest.raises(BlockError, match="shorter") as error:
+        block.map_file(0, file, 2 * 65536, 2 * 65536)
+    assert error.value.errno == errno.ESTALE
+    os.mkfifo(tmp_path / "fifo")
+    fifo = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(BlockError, match="regular"):
+        block.map_file(0, fifo, 0, 65536)
+    os.close(fifo)
+    starts, lengths = np.array([0, 1]), np.array([65536, 2 * 65536])
+    with pytest.raises(ArgumentError, match="'willneed'"):
+        block.advise(starts, lengths, "now")
+    with pytest.raises(ArgumentError, match="2 offsets, but 1 lengths"):
+        block.advise(starts, lengths[:1], "cold")
+    for other in (starts - 1, lengths * 2):
+        with pytest.raises(ArgumentError):
+            block.advise(other, lengths, "cold")
+    with pytest.raises(ArgumentError):
+        block.allocate(0, 65536)
+    with pytest.raises(BlockError):
+        block.map_file(0, -1, 0, 65536)
+    assert block.closed  # others may have got its addresses
+    for size in (0, -1, 1 << 80):
+        with pytest.raises(ArgumentError):
+            Block.reserve(size)
+    with pytest.raises(BlockError):
+        Block.reserve(1 << 62)
+    memory = Block.create(65536)
+    with pytest.raises(ArgumentError):
+        memory.map_file(0, file, 0, 65536)

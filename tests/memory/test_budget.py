@@ -1,8 +1,6 @@
 """How much memory may be used: requests, limits of the system, units."""
 
 import os
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -11,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcache.errors import ArgumentError, BudgetError
-from fastcache.memory import limits
 from fastcache.memory.budget import Reading, check, read_budget, reserve
-from fastcache.memory.limits import Limit, cgroup_limits, mem_available, system_limits
+from fastcache.memory.limits import Limit
 from fastcache.memory.units import format_bytes, parse_bytes
 
 GIB = 1 << 30
@@ -76,117 +73,6 @@ def test_check():
     with pytest.raises(BudgetError) as error:
         check(11 * GIB, reading)
     assert "budget=" not in str(error.value)
-
-
-def test_mem_available():
-    text = "MemTotal:       16384 kB\nMemFree:  1 kB\nMemAvailable:     512 kB\nBuffers: 2 kB\n"
-    assert mem_available(text) == 512 * 1024
-    assert mem_available("MemTotal: 5 kB\n") is None
-
-
-class FakeSystem:
-    """A folder that looks like the parts of /proc and /sys that are read."""
-
-    def __init__(self, root):
-        self.root = root
-        self.write("proc/meminfo", "MemAvailable: 1048576 kB\n")
-
-    def write(self, path, text):
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-
-    def group(self, folder, usage, stat, **files):
-        """Write a group's files; `__` in a name stands for a dot."""
-        version = "memory.current" if "memory__max" in files else "memory.usage_in_bytes"
-        self.write(f"{folder}/{version}", f"{usage}\n")
-        self.write(f"{folder}/memory.stat", stat)
-        for name, text in files.items():
-            self.write(f"{folder}/{name.replace('__', '.')}", f"{text}\n")
-
-    def limits(self):
-        return {limit.name: limit.bytes for limit in cgroup_limits(self.root)}
-
-
-@pytest.fixture
-def system(tmp_path):
-    return FakeSystem(tmp_path)
-
-
-V2_MOUNT = "29 23 0:26 {root} {point} rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
-V1_MOUNT = "36 25 0:31 {root} {point} rw shared:15 - cgroup cgroup rw,memory\n"
-OTHER_MOUNTS = (
-    "23 1 259:2 / / rw,relatime shared:1 - ext4 /dev/root rw\n"
-    "37 25 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
-)
-
-
-def test_cgroup_v2_and_all_its_ancestors(system):
-    system.write("proc/self/cgroup", "0::/user.slice/job\n")
-    mount = V2_MOUNT.format(root="/", point="/sys/fs/cgroup")
-    system.write("proc/self/mountinfo", OTHER_MOUNTS + mount)
-    cache = "anon 5\nfile 80\ninactive_file 30\nactive_file 50\n"
-    system.group("sys/fs/cgroup/user.slice/job", 100, cache, memory__max="max", memory__high="1000")
-    system.group("sys/fs/cgroup/user.slice", 500, cache, memory__max="700", memory__high="max")
-    assert system.limits() == {
-        "control group /user.slice/job (memory.high)": 1000 - (100 - 30),
-        "control group /user.slice (memory.max)": 700 - (500 - 30),
-    }
-    names = [limit.name for limit in system_limits(system.root)]
-    assert names[:3] == ["available memory", *system.limits()]
-
-
-def test_cgroup_v2_inside_a_container(system):
-    """The group's own folder is mounted as the root, with or without a namespace."""
-    for path, root in [("/", "/"), ("/docker/abc", "/docker/abc"), ("/../../x", "/"), ("/a", "/b")]:
-        system.write("proc/self/cgroup", f"0::{path}\n")
-        mount = V2_MOUNT.format(root=root, point="/sys/fs/cgroup")
-        system.write("proc/self/mountinfo", mount)
-        system.group("sys/fs/cgroup", 10, "inactive_file 0\n", memory__max="50")
-        assert system.limits() == {"control group / (memory.max)": 40}
-
-
-def test_cgroup_v1(system):
-    system.write("proc/self/cgroup", "4:memory:/a/b\n2:cpu,cpuacct:/c\n1:name=systemd:/d\n0::/e\n")
-    mount = V1_MOUNT.format(root="/", point="/sys/fs/cgroup/memory\\040here")
-    system.write("proc/self/mountinfo", OTHER_MOUNTS + mount)
-    folder = "sys/fs/cgroup/memory here"
-    stat = "inactive_file 1\ntotal_inactive_file 7\n"
-    for group, limit in [("/a/b", 9223372036854771712), ("/a", 90), ("", 9223372036854771712)]:
-        system.group(f"{folder}{group}", 60, stat, memory__limit_in_bytes=limit)
-    assert system.limits() == {"control group /a (memory.limit_in_bytes)": 90 - (60 - 7)}
-
-
-def test_a_group_beyond_its_limit_leaves_nothing(system):
-    system.write("proc/self/cgroup", "0::/\n")
-    system.write("proc/self/mountinfo", V2_MOUNT.format(root="/", point="/cg"))
-    system.group("cg", 100, "inactive_file 0\n", memory__max="50")
-    assert list(system.limits().values()) == [0]
-
-
-def test_systems_without_control_groups(system):
-    assert system.limits() == {}
-    system.write("proc/self/cgroup", "0::/\n")
-    system.write("proc/self/mountinfo", OTHER_MOUNTS)
-    assert system.limits() == {}
-
-
-def test_a_system_without_proc_asks_psutil(tmp_path, monkeypatch):
-    answer = SimpleNamespace(available=12345)
-    monkeypatch.setattr(limits.psutil, "virtual_memory", lambda: answer)
-    assert system_limits(tmp_path) == [Limit("available memory", 12345)]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no rlimits there")
-def test_the_address_space(monkeypatch):
-    page = limits.resource.getpagesize()
-    monkeypatch.setattr(limits.resource, "getrlimit", lambda _: (50 * page, 60 * page))
-    assert limits.address_space_limit("20 5 3 1 0 9 0\n")[0].bytes == 30 * page
-    assert limits.address_space_limit("70 5 3 1 0 9 0\n")[0].bytes == 0
-    assert limits.address_space_limit(None) == []
-    unlimited = (limits.resource.RLIM_INFINITY,) * 2
-    monkeypatch.setattr(limits.resource, "getrlimit", lambda _: unlimited)
-    assert limits.address_space_limit("20 5 3 1 0 9 0\n") == []
 
 
 @pytest.mark.parametrize(

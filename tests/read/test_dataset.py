@@ -197,7 +197,7 @@ BAD = {
     "exif": "maybe",
     "transform_input": "numpy",
     "output": "list",
-    "keep": "encoded",
+    "keep": "cached",
     "home": "cuda",
     "on_error": "ignore",
     "limit": 0,
@@ -240,9 +240,9 @@ def test_a_missing_folder(tmp_path):
 
 def test_an_arena_of_a_failed_construction_is_given_back(monkeypatch):
     made = []
-    fill = fc.read.dataset.fill_arena
+    fill = fc.read.dataset.make_arena
     monkeypatch.setattr(
-        fc.read.dataset, "fill_arena", lambda *args: made.append(fill(*args)) or made[-1]
+        fc.read.dataset, "make_arena", lambda *args: made.append(fill(*args)) or made[-1]
     )
     with pytest.raises(ArgumentError):
         fc.ArenaDataset(Nested(), target_transform=add_one)

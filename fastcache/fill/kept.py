@@ -1,0 +1,152 @@
+"""Rows that are not kept decoded: in which form each is, and where.
+
+A column of images whose rows are not all decoded has columns beside it, which say for each sample
+what to do: copy pixels, decode bytes that lie in the arena, or read its file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache._core import image as core
+from fastcache.fill.limits import Limits, core_limits
+from fastcache.fill.python_step import PythonStep
+from fastcache.memory.arena import Arena, DenseColumn, RaggedColumn
+from fastcache.schema import Array, Field, Ragged, Scalar
+from fastcache.transforms import GEOMETRY
+
+DECODED, ENCODED, ABSENT, FAILED = range(4)
+FORM_NAMES = ("decoded", "encoded", "absent", "failed")
+
+# Names of the columns beside NAME. Users' columns cannot be called so.
+ENCODED_BYTES, FORM, PLACE, BY_PYTHON, GEOMETRY_OF = (
+    f"_{word}." for word in ("encoded", "form", "place", "python", "geometry")
+)
+PREFIXES = (ENCODED_BYTES, FORM, PLACE, BY_PYTHON, GEOMETRY_OF)
+
+Forms = npt.NDArray[np.uint8]
+
+
+def columns_beside(name: str) -> dict[str, Field]:
+    """Return the columns that a column NAME has beside it, but for the encoded files'."""
+    return {
+        FORM + name: Scalar("uint8"),
+        PLACE + name: Scalar("int64"),
+        BY_PYTHON + name: Scalar("bool"),
+        GEOMETRY_OF + name: Array("int32", (len(GEOMETRY.names or ()),)),
+    }
+
+
+ENCODED_FIELD = Ragged("uint8", 1)
+
+
+def places(forms: Forms) -> npt.NDArray[np.int64]:
+    """Return each row's place among the rows of its form."""
+    found = np.zeros(len(forms), np.int64)
+    for form in (DECODED, ENCODED, ABSENT, FAILED):
+        rows = np.flatnonzero(forms == form)
+        found[rows] = np.arange(len(rows))
+    return found
+
+
+def counted(forms: Forms) -> dict[str, int]:
+    """Return how many rows have which form."""
+    counts = np.bincount(forms, minlength=len(FORM_NAMES)).tolist()
+    return dict(zip(FORM_NAMES, counts, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class KeptRows:
+    """The columns beside one, as a reader needs them.
+
+    Attributes
+    ----------
+    forms : uint8 array (N,)
+        DECODED, ENCODED, ABSENT or FAILED.
+    places : int64 array (N,)
+        Which row of the decoded, or of the encoded ones a sample is.
+    by_python : bool array (N,)
+        Whether C leaves the decoding of it to Python.
+    geometry : structured array (N,), dtype GEOMETRY
+    encoded : RaggedColumn
+        Files as they are.
+    """
+
+    forms: Forms
+    places: npt.NDArray[np.int64]
+    by_python: npt.NDArray[np.bool_]
+    geometry: npt.NDArray[np.void]
+    encoded: RaggedColumn
+
+    @classmethod
+    def of(cls, arena: Arena, name: str) -> "KeptRows":
+        """Return what stands beside a column of an arena."""
+        form, place, python, geometry = (
+            _dense_rows(arena, prefix + name) for prefix in (FORM, PLACE, BY_PYTHON, GEOMETRY_OF)
+        )
+        encoded = arena.column(ENCODED_BYTES + name)
+        assert isinstance(encoded, RaggedColumn)
+        return cls(form, place, python, geometry.view(GEOMETRY).reshape(-1), encoded)
+
+
+def _dense_rows(arena: Arena, name: str) -> npt.NDArray[Any]:
+    column = arena.column(name)
+    assert isinstance(column, DenseColumn)
+    return column.rows
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What a catalogue says of how the files of such a column are decoded.
+
+    Attributes
+    ----------
+    step : PythonStep
+    channels, filter, fill : int
+        As :class:`fastcache._core.image.Spec` has them.
+    damaged_needs_python : bool
+    folder : str
+        Where relative paths start.
+    late : {"raise", "fill"}
+        What becomes of a file that cannot be read any more: an error, or zeros.
+    """
+
+    step: PythonStep
+    channels: int
+    filter: int
+    fill: int
+    damaged_needs_python: bool
+    folder: str
+    late: str
+
+    def spec(self) -> core.Spec:
+        """Return what C needs to know."""
+        return make_spec(
+            self.step.color, self.channels, self.filter, self.fill, self.step.exif, self.step.limits
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**vars(self), "step": self.step.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Decoding":
+        """Return what `to_json` wrote."""
+        return cls(**{**data, "step": PythonStep.from_json(data["step"])})
+
+
+def make_spec(
+    color: str, channels: int, filter_: int, fill: int, exif: str, limits: Limits
+) -> core.Spec:
+    """Return what the images of a column share, as C takes it."""
+    return core.Spec(
+        channels=channels,
+        wide=color == "I;16",
+        filter=filter_,
+        apply_orientation=exif == "apply",
+        fill=fill,
+        **core_limits(limits),
+    )

@@ -1,0 +1,114 @@
+"""What a dataset says of its arena, and how it lets go of it."""
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy.typing as npt
+
+from fastcache.fill.plan import Plan
+from fastcache.fill.report import Report
+from fastcache.memory.arena import RaggedColumn
+from fastcache.memory.row_numbers import RowNumbers
+from fastcache.read.columns import Rows
+from fastcache.read.reader import ArenaReader
+
+_Self = TypeVar("_Self", bound="ArenaHolder")
+
+
+class ArenaHolder:
+    """The part of :class:`~fastcache.read.view.ArenaView` that knows the arena as a whole."""
+
+    _reader: ArenaReader
+    _threads: int
+
+    if TYPE_CHECKING:  # what the dataset itself has
+
+        @property
+        def _rows(self) -> RowNumbers: ...
+        def _follow_samples(self) -> None: ...
+
+    @property
+    def arrays(self) -> Mapping[str, npt.NDArray[Any] | RaggedColumn]:
+        """The arena itself, read-only and without a copy.
+
+        An array of shape (N, H, W, C), (N, ...) or (N,) per column of one shape, and a
+        :class:`~fastcache.memory.arena.RaggedColumn` for others. Rows are in the order of the
+        fill; they include samples that failed, and know nothing of assigned ``samples``:
+        :attr:`rows` says which row a sample is. Of windows it is what they are windows of: the
+        series, (C, T) or (n, C, T), and the labels of their steps.
+        """
+        return self._reader.arrays
+
+    @property
+    def rows(self) -> Rows:
+        """Row in `arrays` of each sample: int64 (len(self),), a copy."""
+        self._follow_samples()
+        return self._rows.copy()
+
+    @property
+    def report(self) -> Report:
+        """What was chosen, what it took, and what failed; prints as a table."""
+        reader = self._reader
+        now: dict[str, Any] = {"home": reader.arena.home, "stays": 1.0}
+        paging = reader.arena.paging
+        if paging is not None:
+            paging.survey()
+            now["stays"] = paging.stays
+        return Report({**reader.catalog["report"], **now}, reader.late)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that the arena was filled by; prints as a table."""
+        return Plan.from_json(self._reader.catalog["plan"])
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the arena to a folder ``NAME.arena``, from which :func:`fastcache.open` opens it.
+
+        It holds all samples of the arena, with what the report says of them; a `transform`, and
+        samples that were assigned, are not part of it. On return everything is on the disk; until
+        then nobody can open it, and an arena that is replaced stays whole.
+
+        Parameters
+        ----------
+        path : path
+        overwrite : bool
+            Whether an arena that is there may be replaced.
+
+        Raises
+        ------
+        ArenaExistsError
+            If there is something already.
+        BudgetError
+            If the disk has no room.
+        ArenaLockedError, ArenaFileError
+            If another process writes there, or the system refuses.
+        """
+        arena = self._reader.arena
+        arena.save(os.fspath(path), threads=self._threads, overwrite=overwrite)
+
+    def close(self) -> None:
+        """Give the arena back; batches and samples live on. A second call does nothing.
+
+        Raises
+        ------
+        BufferError
+            If something of `arrays` is still alive.
+        """
+        self._reader.close()
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+        except BufferError:
+            if error is None:  # the error that is under way counts more
+                raise

@@ -1,0 +1,108 @@
+"""Opening arenas that were saved."""
+
+import os
+from contextlib import suppress
+from typing import Any, Literal, overload
+
+from fastcache.errors import ArgumentError
+from fastcache.fill.editor import ArenaEditor
+from fastcache.memory.arena import Arena
+from fastcache.read.checking import check_catalog
+from fastcache.read.dataset import ArenaDataset
+from fastcache.read.pipeline import Transform
+from fastcache.read.view import ArenaView, check_choice
+
+
+@overload
+def open(  # noqa: A001
+    path: str | os.PathLike[str],
+    mode: Literal["r"] = "r",
+    *,
+    home: Literal["auto", "ram", "disk"] = "auto",
+    transform: Transform = None,
+    transform_input: Literal["pil", "tensor"] = "pil",
+    target_transform: Transform = None,
+    output: Literal["tuple", "dict"] = "tuple",
+    threads: int | None = None,
+) -> ArenaDataset: ...
+
+
+@overload
+def open(  # noqa: A001
+    path: str | os.PathLike[str], mode: Literal["r+"], *, threads: int | None = None
+) -> ArenaEditor: ...
+
+
+def open(  # noqa: A001 - users write fastcache.open
+    path: str | os.PathLike[str],
+    mode: Literal["r", "r+"] = "r",
+    *,
+    home: Literal["auto", "ram", "disk"] = "auto",
+    transform: Transform = None,
+    transform_input: Literal["pil", "tensor"] = "pil",
+    target_transform: Transform = None,
+    output: Literal["tuple", "dict"] = "tuple",
+    threads: int | None = None,
+) -> ArenaDataset | ArenaEditor:
+    """Open a saved arena as a dataset; no pixel is read before it is asked for.
+
+    Parameters
+    ----------
+    path : path
+        A folder ``NAME.arena`` that :meth:`ArenaDataset.save` or ``cache_dir=`` made.
+    mode : {"r", "r+"}
+        "r" opens a dataset. "r+" locks the folder for other writers, and returns an
+        :class:`ArenaEditor`, with which columns and samples are put into the arena; of the other
+        arguments it takes `threads` alone.
+    home : {"auto", "ram", "disk"}
+        "disk", as "auto": the files are the memory, and all processes that open them share the
+        system's cache. "ram": they are read into memory, and are not needed afterwards.
+    transform, transform_input, target_transform, output, threads
+        As for :class:`ArenaDataset`.
+
+    Raises
+    ------
+    ArenaFormatError, ArenaDamagedError
+        If it is no arena, or its files are not as they were written (:func:`fastcache.verify`
+        looks at every byte).
+    ArenaLockedError
+        With "r+", if somebody else is writing there.
+    BudgetError
+        If memory has no room for it.
+    ArgumentError
+        A value that cannot be used.
+
+    Examples
+    --------
+    >>> import fastcache as fc
+    >>> fc.ArenaDataset("photos/train").save("train.arena")
+    >>> ds = fc.open("train.arena")
+    """
+    check_choice("mode", mode, ("r", "r+"))
+    check_choice("home", home, ("auto", "ram", "disk"))
+    options: dict[str, Any] = {
+        "transform": transform,
+        "transform_input": transform_input,
+        "target_transform": target_transform,
+        "output": output,
+    }
+    place = os.fspath(path)
+    if mode == "r+":
+        given = [name for name, value in options.items() if value not in (None, "pil", "tuple")]
+        if given or home != "auto":
+            raise ArgumentError(
+                f"mode='r+' returns an editor, which knows no {', '.join(given or ['home'])}: open "
+                "the arena with mode='r' for that"
+            )
+        return ArenaEditor(place, threads=threads)
+    arena = Arena.load(place, "ram", threads) if home == "ram" else Arena.open(place)
+    dataset = ArenaDataset.__new__(ArenaDataset)
+    options["threads"] = threads
+    try:
+        check_catalog(arena, place)
+        ArenaView.__init__(dataset, arena, **options)
+    except BaseException:
+        with suppress(BufferError):  # a frame of this traceback looks at the memory:
+            arena.close()  # it goes when the traceback does
+        raise
+    return dataset
