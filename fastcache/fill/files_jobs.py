@@ -201,8 +201,7 @@ class FilesJobs:
             return {}
         column, places = self._encoded(), self._places[rows[encoded]]
         offset, size = np.zeros(len(rows), np.int64), np.full(len(rows), -1, np.int64)
-        offset[encoded] = column.row_offsets(places)
-        size[encoded] = column.row_sizes(places)
+        offset[encoded], size[encoded] = column.row_offsets(places), column.row_sizes(places)
         return {"data": self._arena.buffer, "data_offset": offset, "data_size": size}
 
     def _take_over(

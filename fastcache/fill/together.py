@@ -169,7 +169,7 @@ def _is_joint(job: Job, arena: Arena) -> bool:
         return False
     target, data = job.parts[3], job.parts[7]
     return all(
-        np.asarray(each).ctypes.data == arena.base_address
+        np.asarray(each).__array_interface__["data"][0] == arena.base_address
         for each in (target, data)
         if each is not None
     )
