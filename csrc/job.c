@@ -2,7 +2,8 @@
  * is left; an item that fails is recorded and the loop goes on. */
 #include "fc_internal.h"
 
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
+                   ATOMIC_INT_LOCK_FREE == 2,
                "processes share cursors: their atomics must work without locks");
 
 static const char *path_of(const fc_paths *paths, int64_t item) {

@@ -137,11 +137,11 @@ class ArenaDataset(ArenaView):
     and differ in size need ``collate_fn=fastcache.collate``: torch's own only stacks these.
 
     Under torchrun (``LOCAL_WORLD_SIZE`` above 1) the ranks of a node that ask for the same arena in
-    memory get one, which they fill together: the first plans and fills, the others decode with
-    it, or get it finished. The same means equal source and arguments; `threads`,
-    `progress` and transforms may differ; with `shard` each rank has its own. A rank that dies
-    meanwhile is an error on all others. ``report["ranks"]`` says how many filled it;
-    ``FASTCACHE_SHARE=0`` in the environment turns it off.
+    memory get one, which they fill together: the first plans and fills, the others decode with it,
+    or get it finished. The same means equal source and arguments, but for `threads`, `progress` and
+    what concerns reading; with `shard` each rank has its own. A rank that dies meanwhile is an
+    error on all others. ``report["ranks"]`` says how many filled it; ``FASTCACHE_SHARE=0`` in the
+    environment turns it off.
 
     With `transform` or `target_transform`, batches are made sample by sample, and collated as
     torch does.
