@@ -66,6 +66,23 @@ class ArenaGoneError(FastcacheError, ConnectionError):
     """A pickled arena was opened after the process that owned it had ended or closed it."""
 
 
+class PeerError(FastcacheError, ConnectionError):
+    """Another rank that was filling the same arena ended, went silent, or cannot be understood.
+
+    Attributes
+    ----------
+    pid : int
+        Number of that process; 0 if it is not known.
+    """
+
+    def __init__(self, message: str, pid: int = 0) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.args[0], self.pid)
+
+
 class NotKeptError(FastcacheError, KeyError):
     """A column was asked for as one array whose samples are not all kept decoded."""
 
@@ -91,23 +108,6 @@ class ArenaLockedError(FastcacheError, BlockingIOError):
 
 class ArenaFileError(FastcacheError, OSError):
     """The system refused to read or write a file of an arena; the message carries its reason."""
-
-
-class PeerError(FastcacheError, ConnectionError):
-    """Another rank that was filling the same arena ended, went silent, or cannot be understood.
-
-    Attributes
-    ----------
-    pid : int
-        Number of that process; 0 if it is not known.
-    """
-
-    def __init__(self, message: str, pid: int = 0) -> None:
-        super().__init__(message)
-        self.pid = pid
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.args[0], self.pid)
 
 
 class ClosedError(FastcacheError, ValueError):

@@ -17,10 +17,11 @@ import numpy as np
 
 from fastcache import transforms as T
 from fastcache.errors import FastcacheError
-from fastcache.fill import build
+from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
 from fastcache.memory import rendezvous
 from fastcache.memory.arena import Arena
+from fastcache.memory.budget import Budget
 from fastcache.sources import Arrays, Files, Wrapped
 from fastcache.sources.base import Source
 
@@ -64,6 +65,7 @@ def told(arena: Arena) -> dict[str, Any]:
         "content": hashlib.sha256(arena.buffer).hexdigest(),  # without times and the like
         "inode": handle.data.inode,
         "pickled": pickle.dumps(arena).hex(),
+        "arena_bytes": arena.layout.total_bytes,
         "ranks": arena.catalog["report"]["ranks"],
         "writeable": bool(arena.buffer.flags.writeable),
         "mappings": arena_workers.mappings(),
@@ -73,11 +75,16 @@ def told(arena: Arena) -> dict[str, Any]:
 def main() -> None:
     """Fill, tell, wait for a line, close; as often as the task says."""
     task = json.loads(sys.argv[1])
+    if sabotage := os.environ.get("RANK_SABOTAGE"):  # tests see that what it breaks is noticed
+        exec(sabotage, {})
     if "silence" in task:
         rendezvous.SILENCE_SECONDS = task["silence"]
     options = dict(task.get("options", {}))
     if "resize" in task:
         options["store"] = T.Resize(task["resize"])
+    budget = None
+    if "shared_budget" in task:
+        options["budget"] = budget = Budget(task["shared_budget"])
     if task.get("hold"):  # until a line arrives; what C does goes on meanwhile
         held = False
 
@@ -95,7 +102,7 @@ def main() -> None:
         say(state="begins")
         begun = time.monotonic()
         try:
-            arena = build.fill_arena(source_of(task), FillOptions(**options))
+            arena = make_arena(source_of(task), FillOptions(**options))
         except (FastcacheError, KeyboardInterrupt) as error:
             facts = {"failed": [list(pair) for pair in getattr(error, "failed", [])]}
             say(
@@ -107,7 +114,8 @@ def main() -> None:
                 **facts,
             )
         else:
-            say(state="filled", **told(arena))
+            used = budget.used if budget else 0
+            say(state="filled", budget_used=used, **told(arena))
             sys.stdin.readline()
             arena.close()
             say(state="closed", mappings=arena_workers.mappings())

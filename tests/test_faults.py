@@ -23,6 +23,8 @@ TIMES = {
     "full_disk": 3,
     "hostile": 200,
     "kill_packing": 4,
+    "kill_ranks": 6,
+    "kill_workers": 4,
     "small_cgroup": 1,
     "truncate": 80,
 }
@@ -34,6 +36,8 @@ SABOTAGE = {
     "full_disk": "disk.disk_full = lambda folder, need: ArenaFileError(28, 'full')",
     "hostile": "opening.check_values = lambda *given: None",
     "kill_packing": "packing.Packing._recall = lambda *given: None",
+    "kill_ranks": 'import os; os.environ["RANK_SABOTAGE"] = "import fastcache.fill.lead as lead;'
+    " lead._lost = lambda peer, error: lead.ArgumentError('no word of the peer')\"",
     "small_cgroup": "paging.spare = lambda room: -(1 << 50)",  # as if all fitted
     "truncate": "verification._Check._is_whole = lambda *given: True",
 }

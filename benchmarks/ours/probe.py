@@ -8,13 +8,14 @@ REPEAT = 10  # 500 headers alone are a few milliseconds
 
 def prepare(settings: Settings) -> Round:
     from fastcache._core import image, jobs
+    from fastcache._core.paths import Paths
 
     read_all(settings.paths)
     paths = settings.paths * REPEAT
     count = len(paths)
 
     def probe() -> np.ndarray:
-        packed = jobs.Paths(paths, np.empty(count, np.int64))
+        packed = Paths(paths, np.empty(count, np.int64))
         info = np.zeros(count * image.INFO_BYTES, np.uint8)
         status, detail = np.full((2, count), image.PENDING, np.int32)
         jobs.ProbeJob(packed, info, status.view(np.uint8), detail.view(np.uint8)).run()

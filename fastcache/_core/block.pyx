@@ -32,7 +32,7 @@ cdef class Block:
     """A range of shared memory, the only owner of its mapping.
 
     `Block.create` reserves one, and `allocate` gives it memory, all of it before the first byte is
-    written; `Block.open` maps another process's, and `Block.adopt` does so for writing.
+    written; `Block.open` maps another process's, `Block.adopt` does so for writing.
     `Block.reserve` takes addresses alone, and `map_file` puts parts of files there. Anything that
     takes a buffer takes a block.
     While such a buffer is held the block cannot be closed or sealed: both would pull memory from
@@ -90,16 +90,6 @@ cdef class Block:
         return self
 
     @staticmethod
-    def reserve(size):
-        """Take `size` bytes of addresses (rounded up to pages), for `map_file`."""
-        _check_size(size)
-        cdef Block self = Block.__new__(Block)
-        cdef int detail = 0
-        raise_for_status(_capi.fc_block_reserve(&self.block, size, &detail), detail,
-                         f"reserving {size} bytes of addresses")
-        return self
-
-    @staticmethod
     def adopt(int fd, uint64_t inode, size):
         """Map the block of a descriptor for writing; the descriptor stays the caller's."""
         _check_size(size)
@@ -110,6 +100,16 @@ cdef class Block:
             raise BlockError(errno.ESTALE, f"descriptor {fd} is not the block it should be")
         raise_for_status(status, detail, f"mapping {size} bytes of shared memory for writing")
         self.inode = inode
+        return self
+
+    @staticmethod
+    def reserve(size):
+        """Take `size` bytes of addresses (rounded up to pages), for `map_file`."""
+        _check_size(size)
+        cdef Block self = Block.__new__(Block)
+        cdef int detail = 0
+        raise_for_status(_capi.fc_block_reserve(&self.block, size, &detail), detail,
+                         f"reserving {size} bytes of addresses")
         return self
 
     @property

@@ -1,22 +1,15 @@
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcache._core.image import Spec
+from fastcache._core.paths import Paths
 
 _Bytes: TypeAlias = npt.NDArray[np.uint8]
 _Int64: TypeAlias = npt.NDArray[np.int64]
 
 CURSOR_BYTES: int
-
-class Paths:
-    count: int
-    def __init__(self, paths: Sequence[str], offset: _Int64) -> None: ...
-    @staticmethod
-    def packed(text: _Bytes, offset: _Int64) -> Paths: ...
-    def split(self) -> list[bytes]: ...
 
 class ProbeJob:
     def __init__(
@@ -37,9 +30,8 @@ class ProbeJob:
     def progress(self) -> tuple[int, int, int]: ...
 
 class FillJob:
-    parts: tuple[Paths, Spec, Any, Any, Any, Any, Any]
+    parts: tuple[Any, ...]
     damaged_needs_python: bool
-    from_memory: bool
     def __init__(
         self,
         paths: Paths,
@@ -55,6 +47,20 @@ class FillJob:
         data_offset: _Int64 | None = None,
         data_size: _Int64 | None = None,
         cursor: _Bytes | None = None,
+    ) -> None: ...
+    def run(self) -> None: ...
+    def cancel(self) -> None: ...
+    def progress(self) -> tuple[int, int, int]: ...
+
+class ReadJob:
+    def __init__(
+        self,
+        paths: Paths,
+        target: _Bytes,
+        slot: _Int64,
+        size: _Int64,
+        status: _Bytes,
+        detail: _Bytes,
     ) -> None: ...
     def run(self) -> None: ...
     def cancel(self) -> None: ...

@@ -10,8 +10,7 @@ from libc.string cimport memset
 from fastcache._core cimport _capi
 from fastcache._core._status cimport raise_for_status
 from fastcache._core.image cimport Spec, at, pixel_bytes
-
-import os
+from fastcache._core.paths cimport Paths
 
 from fastcache._core.image import MAX_BYTES, MAX_MS, MAX_PIXELS, MAX_SCANS
 
@@ -19,53 +18,6 @@ from fastcache.errors import ArgumentError
 
 
 CURSOR_BYTES = sizeof(_capi.fc_cursor)
-
-
-cdef class Paths:
-    """Paths as C reads them: NUL-terminated in one buffer."""
-
-    def __init__(self, paths, int64_t[::1] offset):
-        """Take `paths` in, and an int64 array of the same length that is filled with offsets."""
-        encoded = [os.fsencode(path) for path in paths]
-        if offset.shape[0] != len(encoded):
-            raise ArgumentError(f"{len(encoded)} paths but room for {offset.shape[0]} offsets")
-        cdef int64_t at = 0
-        cdef Py_ssize_t i
-        for i, path in enumerate(encoded):
-            if b"\0" in path:
-                raise ArgumentError(f"path {os.fsdecode(path)!r} contains a NUL character")
-            offset[i] = at
-            at += len(path) + 1
-        encoded.append(b"")
-        self.text = b"\0".join(encoded) or b"\0"
-        self.offset = offset
-        self.count = offset.shape[0]
-
-    @staticmethod
-    def packed(const uint8_t[::1] text, int64_t[::1] offset):
-        """Return paths that lie in memory already, such as another process has packed them."""
-        cdef Paths self = Paths.__new__(Paths)
-        cdef int64_t at
-        if text.shape[0] == 0 or text[text.shape[0] - 1] != 0:
-            raise ArgumentError("packed paths must end with a NUL character")
-        for at in offset:
-            if not 0 <= at < text.shape[0]:
-                raise ArgumentError(f"a path begins at {at} of {text.shape[0]} bytes")
-        self.text = text
-        self.offset = offset
-        self.count = offset.shape[0]
-        return self
-
-    def split(self):
-        """Return the paths as a list of bytes."""
-        whole = bytes(self.text)
-        return [whole[at:whole.index(0, at)] for at in self.offset]
-
-    cdef _capi.fc_paths view(self):
-        cdef _capi.fc_paths paths
-        paths.text = <const char *> &self.text[0]
-        paths.offset = &self.offset[0] if self.count else NULL
-        return paths
 
 
 cdef int check_runs(Py_ssize_t n, int64_t room, int64_t[::1] offset, int64_t[::1] size,
@@ -84,6 +36,8 @@ cdef int check_runs(Py_ssize_t n, int64_t room, int64_t[::1] offset, int64_t[::1
 
 cdef class _Job:
     """Progress and cancelling, the same for every job."""
+
+    cdef _capi.fc_cursor *cursor
 
     def cancel(self):
         """Start no further item; those under way are finished."""
@@ -160,15 +114,13 @@ cdef class FillJob(_Job):
     Attributes
     ----------
     parts : tuple
-        Paths, spec, geometry, target, slot, status and detail, as given.
+        Paths, spec, geometry, target, slot, status, detail, data, data_offset and data_size, as
+        given.
     damaged_needs_python : bool
-    from_memory : bool
-        Whether there are `data`.
     """
 
     cdef _capi.fc_fill_job job
     cdef readonly tuple parts
-    cdef readonly bint from_memory
     cdef object keep
 
     def __init__(self, Paths paths, Spec spec, uint8_t[::1] geometry, uint8_t[::1] target,
@@ -179,11 +131,11 @@ cdef class FillJob(_Job):
         cdef Py_ssize_t n = paths.count
         memset(&self.job, 0, sizeof(self.job))
         self.cursor = &self.job.cursor
-        self.parts = (paths, spec, geometry, target, slot, status, detail)
-        self.keep = (data, data_offset, data_size, cursor)
-        self.from_memory = data is not None
+        self.parts = (paths, spec, geometry, target, slot, status, detail, data, data_offset,
+                      data_size)
         self.job.cursor.count = n
         if cursor is not None:
+            self.keep = cursor
             self.job.shared = <_capi.fc_cursor *> at(cursor, sizeof(_capi.fc_cursor))
             self.cursor = self.job.shared
             if self.cursor.count != n:
@@ -233,3 +185,42 @@ cdef class FillJob(_Job):
         with nogil:
             status = _capi.fc_fill_run(&self.job)
         raise_for_status(status, 0, "starting a decoder")
+
+
+cdef class ReadJob(_Job):
+    """Read whole files into their slots, as they are.
+
+    Parameters
+    ----------
+    paths : Paths
+    target : writable buffer that the slots lie in
+    slot, size : int64 arrays [N]
+        Offset of each file's first byte within `target`, and its bytes.
+    status, detail : int32 arrays [N] as bytes; items whose status is not PENDING are passed over
+    """
+
+    cdef _capi.fc_read_job job
+    cdef object keep
+
+    def __init__(self, Paths paths, uint8_t[::1] target, int64_t[::1] slot, int64_t[::1] size,
+                 uint8_t[::1] status, uint8_t[::1] detail):
+        cdef Py_ssize_t n = paths.count, i
+        memset(&self.job, 0, sizeof(self.job))
+        check_runs(n, target.shape[0], slot, size, "slot")
+        self.cursor = &self.job.cursor
+        self.keep = (paths, target, slot, size, status, detail)
+        self.job.cursor.count = n
+        self.job.paths = paths.view()
+        self.job.base = <uint8_t *> at(target, 0)
+        self.job.slot = &slot[0] if n else NULL
+        self.job.size = &size[0] if n else NULL
+        self.job.status = <int32_t *> at(status, n * sizeof(int32_t))
+        self.job.detail = <int32_t *> at(detail, n * sizeof(int32_t))
+        for i in range(n):
+            if size[i] == -1 and self.job.status[i] == _capi.FC_PENDING:
+                raise ArgumentError(f"item {i} has no slot")
+
+    def run(self):
+        """Work until no file is left; enter from as many threads as wanted."""
+        with nogil:
+            _capi.fc_read_run(&self.job)

@@ -11,17 +11,20 @@ from fastcache.fill.prepare import INDEX, Preparation
 from fastcache.fill.progress import Meter
 from fastcache.fill.remedies import with_remedies
 from fastcache.fill.run import run_column
-from fastcache.fill.together import Team, fill_together
+from fastcache.fill.together import Team
 from fastcache.memory.arena import Arena, ArenaLayout, DenseColumn
 from fastcache.memory.budget import read_budget, take
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.sources.base import Source
 
 
-def fill_arena(source: Source, options: FillOptions, accept: Accept | None = None) -> Arena:
+def fill_arena(
+    source: Source, options: FillOptions, accept: Accept | None = None, team: Team | None = None
+) -> Arena:
     """Return a committed arena in memory with everything that `source` holds.
 
-    `accept` may refuse the columns that it will have, before anything is decoded.
+    `accept` may refuse the columns that it will have, before anything is decoded; `team` are the
+    other ranks of the node, if they may help.
 
     Raises
     ------
@@ -30,14 +33,9 @@ def fill_arena(source: Source, options: FillOptions, accept: Accept | None = Non
     BudgetError
         The plan does not fit; nothing was allocated.
     PeerError
-        Another rank of the node, which had a part in the work, has ended.
+        Another rank of the team has ended.
     """
-    if accept is not None or options.shard is not None:  # nobody else asks for the same
-        return _filled(source, options, accept, Team())
-    return fill_together(source, options, lambda team: _filled(source, options, None, team))
-
-
-def _filled(source: Source, options: FillOptions, accept: Accept | None, team: Team) -> Arena:
+    team = team or Team()
     begun = time.perf_counter()
     prepared = Preparation(source, options)
     failures = Failures(prepared)
@@ -49,7 +47,7 @@ def _filled(source: Source, options: FillOptions, accept: Accept | None, team: T
     plan = with_remedies(prepared, bare)
     what = f"{plan.samples:,} samples"
     reserved = take(options.budget, plan.need_bytes, what, budget, plan.remedies)
-    team.spare = budget.bytes - plan.need_bytes
+    team.allow(options.budget, budget.bytes - plan.need_bytes)
     try:
         arena = Arena.allocate(layout, options.home, prepared.threads)
     except BaseException:
@@ -58,7 +56,7 @@ def _filled(source: Source, options: FillOptions, accept: Accept | None, team: T
     arena.on_free(reserved.release)
     reserved.settle(plan.arena_bytes)
     try:
-        _fill(prepared, failures, arena, layout, plan, team, begun)
+        _fill(prepared, failures, arena, layout, plan, begun, team)
     except BaseException:
         with suppress(BufferError):  # a frame of this traceback looks at the memory:
             arena.close()  # it goes when the traceback does
@@ -74,8 +72,8 @@ def _fill(
     arena: Arena,
     layout: ArenaLayout,
     plan: Plan,
-    team: Team,
     begun: float,
+    team: Team,
 ) -> None:
     """Fill an arena and commit it."""
     probed = time.perf_counter()
@@ -90,8 +88,8 @@ def _fill(
     shown = failures.settle()
     if INDEX in layout.columns:
         _write_index(arena, shown)
-    team.check()
     seconds = probed - begun, time.perf_counter() - probed
+    team.check()
     outcome = Outcome(len(shown), failures.told, "ram", *seconds, team.size)
     arena.commit(make_catalog(prepared, plan, outcome))
 

@@ -24,7 +24,7 @@ class Outcome(NamedTuple):
     home : str
     probe_seconds, fill_seconds : float
     ranks : int
-        Processes that filled it together.
+        Processes of this node that had a part in the work.
     """
 
     shown: int

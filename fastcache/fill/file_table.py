@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from fastcache._core import image as core
 from fastcache._core import threads as pool
-from fastcache._core.jobs import Paths, ProbeJob
+from fastcache._core.jobs import ProbeJob
+from fastcache._core.paths import Paths
 from fastcache.errors import ArgumentError
 from fastcache.fill import pillow_step
 from fastcache.fill.failures import check_shortage

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
-from fastcache._core.jobs import FillJob, Paths
-from fastcache._core.reads import ReadJob
+from fastcache._core.jobs import FillJob, ReadJob
+from fastcache._core.paths import Paths
 from fastcache.errors import SchemaError
 from fastcache.fill import kept
 from fastcache.fill.column import rows_of, write_row
@@ -57,7 +57,7 @@ class FilesJobs:
         self._column = column
         self._table = column.table
         self._decoding = decoding
-        self._filled: Target | None = None  # only meanwhile: the column keeps this object
+        self._filled: Target | None = None
         self._excess = excess
         count = len(column.paths)
         self._forms = np.zeros(count, np.uint8) if column.forms is None else column.forms
@@ -71,6 +71,7 @@ class FilesJobs:
 
     @contextmanager
     def _filling(self, arena: Target) -> Iterator[None]:
+        # The column keeps this object, and this one the column: no circle for the arena.
         self._filled = arena
         try:
             yield
@@ -200,8 +201,7 @@ class FilesJobs:
             return {}
         column, places = self._encoded(), self._places[rows[encoded]]
         offset, size = np.zeros(len(rows), np.int64), np.full(len(rows), -1, np.int64)
-        offset[encoded] = column.row_offsets(places)
-        size[encoded] = column.row_sizes(places)
+        offset[encoded], size[encoded] = column.row_offsets(places), column.row_sizes(places)
         return {"data": self._arena.buffer, "data_offset": offset, "data_size": size}
 
     def _take_over(

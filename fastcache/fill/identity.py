@@ -75,8 +75,8 @@ def identify(source: Source, layout: Layout, options: FillOptions) -> Identity:
 
 def _said(value: object) -> str:
     """Return an argument as text that is the same in every process, as that of a set is not."""
-    if isinstance(value, Budget):  # of each process its own, which holds what it has opened
-        return "a Budget"
+    if isinstance(value, Budget):
+        return "a Budget"  # which says what it holds in this process
     return repr(sorted(value)) if isinstance(value, Set) else repr(value)
 
 

@@ -12,6 +12,7 @@ from fastcache.fill.identity import Identity
 from fastcache.fill.told_errors import tell, told
 from fastcache.memory import rendezvous
 from fastcache.memory.arena import Arena
+from fastcache.memory.handles import Handle
 from fastcache.memory.local_ranks import SWITCH, LocalRanks
 from fastcache.memory.rendezvous import Link
 
@@ -61,14 +62,14 @@ class Leader:
         """Hand the arena to all who have joined, and from now on to whoever asks."""
         claim = arena.claim
         handle, catalog = claim.handle, claim.catalog
-        assert handle is not None  # it is committed
+        assert isinstance(handle, Handle)  # it is committed, and in memory
         assert catalog is not None
         # Descriptors of its own: the arena may be closed while they are being sent.
         descriptors = [os.dup(claim.data.fd), os.dup(catalog.fd)]
         if not self.board.conclude(Message({"kind": "ready", "handle": handle}, descriptors)):
             for descriptor in descriptors:
                 os.close(descriptor)
-        claim.at_end(self.stop)
+        arena.on_free(self.stop)
         self.board.dismiss(_GOODBYE_SECONDS)
         self.check()
 

@@ -26,9 +26,9 @@ class Report(Mapping[str, Any]):
     Keys: ``samples`` (rows that the dataset shows), ``shard`` (rank, world and the samples of all
     parts together, or None), ``failed`` (pairs of path and reason),
     ``on_error``, ``home``, ``pinned``, ``keep``, ``budget`` (the limit that binds),
-    ``arena_bytes``, ``scratch_bytes``, ``threads``, ``ranks`` (processes of this node that
-    filled it together), ``cpu`` (instruction set in use),
-    ``probe_seconds``, ``fill_seconds``, ``columns`` (name to what is known of the column),
+    ``arena_bytes``, ``scratch_bytes``, ``threads``, ``ranks`` (processes of this
+    node that filled it together), ``cpu`` (instruction set in use), ``probe_seconds``,
+    ``fill_seconds``, ``columns`` (name to what is known of the column),
     ``failed_later`` (path and reason of files that broke after the fill, as far as this process
     has asked for them), ``stays`` (of an arena on disk that is larger than the room in memory now:
     the share of its rows, from the first on, that stay there while others pass; else 1).
@@ -87,10 +87,7 @@ class Report(Mapping[str, Any]):
             ("arena", format_bytes(facts["arena_bytes"])),
             ("scratch", f"at most {format_bytes(facts['scratch_bytes'])}"),
             ("threads", f"{facts['threads']} ({facts['cpu']})"),
-            (
-                "filled by",
-                f"{facts['ranks']} ranks of this node" if facts["ranks"] > 1 else "1 rank",
-            ),
+            *_ranks_told(facts.get("ranks", 1)),
             ("time", f"headers {facts['probe_seconds']:.2f} s, fill {facts['fill_seconds']:.2f} s"),
         ]
         for name, column in facts["columns"].items():
@@ -117,6 +114,10 @@ def _shard_told(shard: list[int] | None) -> list[tuple[str, str]]:
         return []
     rank, world, samples = shard
     return [("shard", f"{rank} of {world}, which have {samples:,} samples together")]
+
+
+def _ranks_told(ranks: int) -> list[tuple[str, str]]:
+    return [("filled by", f"{ranks} ranks of this node together")] if ranks > 1 else []
 
 
 def _stays_told(stays: float) -> list[tuple[str, str]]:

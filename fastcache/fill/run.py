@@ -6,7 +6,6 @@ from fastcache.fill.prepare import THREAD_BYTES, Preparation
 from fastcache.fill.progress import Meter
 from fastcache.fill.target import Target
 from fastcache.fill.together import Team
-from fastcache.memory.arena import Arena
 
 
 def run_column(
@@ -29,15 +28,12 @@ def run_column(
     stop : bool
         Whether the first failure ends a job.
     team : Team, optional
-        Other ranks, which have a part in C's jobs; `target` is an arena then.
+        Other ranks that may help with it.
     """
+    team = team or Team()
     for job in column.jobs(target):
         if column.on_caller and isinstance(job, ItemJob):
             meter.drive(job, stop)
             continue
-        threads = prepared.threads_of(column, job)
-        if team is None or not isinstance(target, Arena):
-            meter.watch(job, threads, stop)
-            continue
         with team.joint(job, target, column.scratch + THREAD_BYTES) as shared:
-            meter.watch(shared, threads, stop)
+            meter.watch(shared, prepared.threads_of(column, job), stop)

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from fastcache._core.block import Block
 from fastcache._core.image import GEOMETRY_BYTES, Spec
-from fastcache._core.jobs import CURSOR_BYTES, FillJob, Paths
+from fastcache._core.jobs import CURSOR_BYTES, FillJob
+from fastcache._core.paths import Paths
 
 _LINE = 64
 
@@ -27,7 +28,7 @@ class FillTables:
     Attributes
     ----------
     cursor : uint8 array [CURSOR_BYTES]
-    offset, slot : int64 arrays [N]
+    offset, slot, data_offset, data_size : int64 arrays [N]
     geometry : uint8 array [N * GEOMETRY_BYTES]
     status, detail : uint8 arrays [4 * N]
     text : uint8 array
@@ -40,15 +41,18 @@ class FillTables:
         for size in _sizes(count, text):
             parts.append(memory[taken : taken + size])
             taken += -(-size // _LINE) * _LINE
-        self.cursor, offset, slot, self.geometry, self.status, self.detail, self.text = parts
-        self.offset, self.slot = offset.view(np.int64), slot.view(np.int64)
+        self.cursor, *rows, self.geometry, self.status, self.detail, self.text = parts
+        numbers = [part.view(np.int64) for part in rows]
+        self.offset, self.slot, self.data_offset, self.data_size = numbers
 
     def take_in(self, job: FillJob, text: bytes, offset: npt.NDArray[np.int64]) -> None:
         """Copy a job's tables; `text` and `offset` are its paths."""
-        _, _, geometry, _, slot, status, detail = job.parts
+        _, _, geometry, _, slot, status, detail, data, data_offset, data_size = job.parts
         self.cursor[:8].view(np.int64)[:] = len(offset)
         self.offset[:] = offset
         self.slot[:] = slot
+        self.data_offset[:] = 0 if data is None else data_offset
+        self.data_size[:] = -1 if data is None else data_size
         self.geometry[:] = geometry
         self.status[:] = status
         self.detail[:] = detail
@@ -56,12 +60,12 @@ class FillTables:
 
     def give_back(self, job: FillJob) -> None:
         """Copy what became of the items to where the job had them."""
-        *_, status, detail = job.parts
+        status, detail = job.parts[5:7]
         np.asarray(status)[:] = self.status
         np.asarray(detail)[:] = self.detail
 
     def job(self, spec: Spec, target: Any, damaged_needs_python: bool) -> FillJob:
-        """Return this process's way into the job; all slots are checked anew."""
+        """Return this process's way into the job; all places in `target` are checked anew."""
         return FillJob(
             Paths.packed(self.text, self.offset),
             spec,
@@ -71,12 +75,16 @@ class FillTables:
             self.status,
             self.detail,
             damaged_needs_python,
+            data=target,
+            data_offset=self.data_offset,
+            data_size=self.data_size,
             cursor=self.cursor,
         )
 
 
 def _sizes(count: int, text: int) -> tuple[int, ...]:
-    return (CURSOR_BYTES, 8 * count, 8 * count, GEOMETRY_BYTES * count, 4 * count, 4 * count, text)
+    rows = (8, 8, 8, 8, GEOMETRY_BYTES, 4, 4)
+    return (CURSOR_BYTES, *(each * count for each in rows), text)
 
 
 def tables_bytes(count: int, text: int) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from fastcache._core import threads as pool
 from fastcache._core.jobs import FillJob
-from fastcache.errors import PeerError
+from fastcache.errors import BudgetError, PeerError
 from fastcache.fill.board import Message
 from fastcache.fill.follow import follow
 from fastcache.fill.identity import identify
@@ -27,8 +27,10 @@ from fastcache.fill.lead import Leader
 from fastcache.fill.options import FillOptions
 from fastcache.fill.progress import checking
 from fastcache.fill.tables import FillTables, absolute_paths, tables_bytes
+from fastcache.fill.target import Target
 from fastcache.memory import rendezvous
 from fastcache.memory.arena import Arena
+from fastcache.memory.budget import Budget, BudgetLike
 from fastcache.memory.homes import make_block
 from fastcache.memory.local_ranks import LocalRanks, local_ranks, socket_name
 from fastcache.sources.base import Source
@@ -48,17 +50,17 @@ class Team:
     leader : Leader, optional
         The other ranks' side; None: there are none.
     ranks : LocalRanks, optional
-
-    Attributes
-    ----------
-    spare : int
-        Bytes that the other ranks together may take for their threads, beyond the plan's.
     """
 
     def __init__(self, leader: Leader | None = None, ranks: LocalRanks | None = None) -> None:
         self._leader = leader
-        self._others = ranks.world - 1 if ranks else 0
-        self.spare = 0
+        self._world = ranks.world if ranks else 1
+        self._budget: BudgetLike = None
+        self._spare = 0
+
+    def allow(self, budget: BudgetLike, spare: int) -> None:
+        """Let the other ranks' threads have what the plan leaves of a budget, in bytes."""
+        self._budget, self._spare = budget, spare
 
     @property
     def size(self) -> int:
@@ -71,49 +73,69 @@ class Team:
             self._leader.check()
 
     @contextmanager
-    def joint(self, job: Job, arena: Arena, thread_bytes: int) -> Iterator[Job]:
-        """Give others their part in a job meanwhile, if it is one of C's that fills the arena.
+    def joint(self, job: Job, target: Target, thread_bytes: int) -> Iterator[Job]:
+        """Give others their part in a job meanwhile, if it is one of C's that fills an arena.
 
         Parameters
         ----------
         job : Job
-        arena : Arena
-            That is being filled.
+        target : Target
+            What is being filled.
         thread_bytes : int
             What a thread that works on the job takes.
         """
-        if self._leader is None or not isinstance(job, FillJob) or not _fills(job, arena):
+        leader = self._leader
+        if leader is None or not isinstance(target, Arena) or not _is_joint(job, target):
             yield job
             return
+        assert isinstance(job, FillJob)
         text, offset = absolute_paths(job.parts[0])
         size = tables_bytes(len(offset), len(text))
-        # What the plan leaves of the budget is for the tables and for the others' threads.
-        threads = (self.spare - size) // (self._others * thread_bytes)
-        if threads < 1:
-            yield job
+        share = max(1, pool.usable_cores() // self._world)
+        others = self._world - 1
+        threads = min((self._spare - size) // (others * thread_bytes), share)
+        with self._lent(size + others * threads * thread_bytes) as lent:
+            if threads < 1 or not lent:
+                yield job
+                return
+            block = make_block(size, name="fastcache-tables")
+            tables = FillTables(block, len(offset), len(text))
+            tables.take_in(job, text, offset)
+            spec, data = job.parts[1], target.claim.data
+            body = {
+                "kind": "job",
+                "threads": threads,
+                "data": [data.inode, data.size],
+                "tables": [block.inode, block.size],
+                "count": len(offset),
+                "text": len(text),
+                "spec": spec.arguments(),
+                "damaged": job.damaged_needs_python,
+            }
+            mine = tables.job(spec, job.parts[3], job.damaged_needs_python)
+            shared = _SharedJob(mine, leader)
+            del mine
+            leader.board.offer(Message(body, (data.fd, block.fd)))
+            try:
+                yield shared
+            finally:
+                leader.board.offer(None)
+                tables.give_back(job)
+                shared.drop()
+
+    @contextmanager
+    def _lent(self, size: int) -> Iterator[bool]:
+        """Hold bytes of a budget that others share; False if they are not there any more."""
+        if not isinstance(self._budget, Budget):
+            yield True  # the plan knows of nobody else who takes of it
             return
-        block = make_block(size, name="fastcache-tables")
-        tables = FillTables(block, len(offset), len(text))
-        tables.take_in(job, text, offset)
-        spec, data = job.parts[1], arena.claim.data
-        body = {
-            "kind": "job",
-            "threads": threads,
-            "data": [data.inode, data.size],
-            "tables": [block.inode, block.size],
-            "count": len(offset),
-            "text": len(text),
-            "spec": spec.arguments(),
-            "damaged": job.damaged_needs_python,
-        }
-        shared = _SharedJob(tables.job(spec, job.parts[3], job.damaged_needs_python), self._leader)
-        self._leader.board.offer(Message(body, (data.fd, block.fd)))
         try:
-            yield shared
-        finally:
-            self._leader.board.offer(None)
-            tables.give_back(job)
-            shared.drop()
+            reserved = self._budget.reserve(max(0, size), "threads of other ranks")
+        except BudgetError:
+            yield False
+            return
+        with reserved:
+            yield True
 
 
 class _SharedJob:
@@ -141,12 +163,16 @@ class _SharedJob:
         self._jobs.clear()
 
 
-def _fills(job: FillJob, arena: Arena) -> bool:
-    """Whether slots are counted from the arena's first byte, and files read from their paths."""
-    if job.from_memory:
+def _is_joint(job: Job, arena: Arena) -> bool:
+    """Whether a job is C's, and reads and writes the arena's memory from its first byte on."""
+    if not isinstance(job, FillJob):
         return False
-    target = np.asarray(job.parts[3])
-    return bool(target.__array_interface__["data"][0] == arena.base_address)
+    target, data = job.parts[3], job.parts[7]
+    return all(
+        np.asarray(each).__array_interface__["data"][0] == arena.base_address
+        for each in (target, data)
+        if each is not None
+    )
 
 
 def fill_together(source: Source, options: FillOptions, fill: Callable[[Team], Arena]) -> Arena:
@@ -156,8 +182,9 @@ def fill_together(source: Source, options: FillOptions, fill: Callable[[Team], A
     ----------
     source : Source
     options : FillOptions
+        With ``shard=`` each rank has a part of its own, and so an arena of its own.
     fill : callable
-        ``fill(team)`` makes it here.
+        ``fill(team)`` makes it here, in memory.
 
     Raises
     ------
@@ -167,7 +194,7 @@ def fill_together(source: Source, options: FillOptions, fill: Callable[[Team], A
         What `fill` raises, in whatever process.
     """
     ranks = local_ranks()
-    if ranks is None or options.home not in ("auto", "ram"):
+    if ranks is None or options.shard is not None:
         return fill(Team())
     identity = identify(source, source.layout(), options)
     key = (*ranks.run, identity.content)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from fastcache.errors import ArgumentError, ClosedError
 from fastcache.memory import share
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn, make_column
-from fastcache.memory.handles import AnyHandle, FileHandle
 from fastcache.memory.homes import make_block
 from fastcache.memory.layout import ArenaLayout, plan_layout, row_elements
 from fastcache.memory.saved import SavedArena
@@ -231,7 +230,7 @@ class Arena(SavedArena):
             ) from None
 
 
-def attach(handle: AnyHandle, descriptors: Sequence[int] = ()) -> Arena:
+def attach(handle: share.AnyHandle, descriptors: Sequence[int] = ()) -> Arena:
     """Open an arena read-only, as unpickling does; see :func:`fastcache.memory.share.claim_open`.
 
     Raises
@@ -240,7 +239,7 @@ def attach(handle: AnyHandle, descriptors: Sequence[int] = ()) -> Arena:
         If nobody of those whom the handle names has the arena open any more; or if the files are
         those of another arena by now.
     """
-    if isinstance(handle, FileHandle):
+    if isinstance(handle, share.FileHandle):
         return Arena.open(handle.path, handle)
     claim = share.claim_open(handle, descriptors)
     assert claim.catalog is not None

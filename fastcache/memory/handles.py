@@ -1,11 +1,9 @@
-"""Handles: what travels to other processes in the place of an arena."""
+"""Handles: what a process must know to open an arena that another one has."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
-
-from fastcache.errors import ArenaGoneError
 
 
 class BlockRef(NamedTuple):
@@ -41,8 +39,6 @@ class FileHandle(NamedTuple):
 
 
 AnyHandle: TypeAlias = Handle | FileHandle
-# Under which blocks are found in a process: their inodes and sizes, or the files that they map.
-Key: TypeAlias = tuple[BlockRef, BlockRef] | FileHandle
 
 
 def start_time(pid: int) -> int | None:
@@ -57,24 +53,9 @@ def start_time(pid: int) -> int | None:
 
 
 def still_holds(holder: Holder, data: BlockRef) -> bool:
-    """Whether a process still has the block that a handle says it has."""
+    """Whether a process has the block open under the descriptor that is known of it."""
     if start_time(holder.pid) != holder.started:
         return False
     with suppress(OSError):
         return os.stat(f"/proc/{holder.pid}/fd/{holder.data}").st_ino == data.inode
     return False
-
-
-def gone(handle: Handle) -> ArenaGoneError:
-    """Return the error for a handle of which no holder has the arena any more."""
-    ended = [start_time(each.pid) != each.started for each in handle.holders]
-    if len(ended) == 1:
-        what = "has ended" if ended[0] else "has closed it in the meantime"
-        where = f"process {handle.holders[0].pid}, which {what}"
-    else:
-        pids = ", ".join(str(each.pid) for each in handle.holders)
-        where = f"processes {pids}, which have all ended or closed it in the meantime"
-    return ArenaGoneError(
-        f"the arena lived in {where}: keep the dataset that owns it open until others have opened "
-        "it (those who have keep it)"
-    )

@@ -16,7 +16,6 @@ from fastcache.memory.files.manifest import Manifest
 from fastcache.memory.files.opening import map_files, with_manifest
 from fastcache.memory.files.saving import plan_of, runs_of, save_columns
 from fastcache.memory.files.writer import ArenaWriter
-from fastcache.memory.handles import FileHandle
 from fastcache.memory.layout import ArenaLayout, plan_layout
 from fastcache.memory.paging import Paging, paging_of
 
@@ -47,29 +46,27 @@ class SavedArena:
         def _open(self) -> share.Claim: ...
 
     @property
-    def claim(self) -> share.Claim:
-        """The arena's part in its blocks: what those deal with who hand it to other processes."""
-        return self._open()
-
-    @property
     def home(self) -> str:
         """Where it lies: "ram" or "disk"."""
-        return "disk" if isinstance(self._open().handle, FileHandle) else "ram"
+        return "ram" if self._open().files is None else "disk"
 
     @property
     def paging(self) -> Paging | None:
         """How its files are paged; None for one that does not lie in files."""
         claim = self._open()
-        if not isinstance(claim.handle, FileHandle):
-            return None
-        return paging_of(claim.data, self.layout)
+        return None if claim.files is None else paging_of(claim.data, self.layout)
+
+    @property
+    def claim(self) -> share.Claim:
+        """The arena's part in its blocks, for those who hand it to other processes."""
+        return self._open()
 
     def on_free(self, call: Callable[[], object]) -> None:
         """Have `call` called when the arena's memory is given back, however that comes about."""
         weakref.finalize(self._open().data, call)
 
     @classmethod
-    def open(cls: type[_Self], path: str | Path, handle: FileHandle | None = None) -> _Self:
+    def open(cls: type[_Self], path: str | Path, handle: share.FileHandle | None = None) -> _Self:
         """Open a saved arena: its files are the memory, and no pixel is read before it is used.
 
         Opened once more in the same process, it shares the mapping. It pickles to its path.
@@ -93,7 +90,7 @@ class SavedArena:
         folder = Path(path).absolute()
 
         def claim(manifest: Manifest) -> _Self:
-            found = FileHandle(str(folder), manifest.id, manifest.generation)
+            found = share.FileHandle(str(folder), manifest.id, manifest.generation)
             if handle is not None and found != handle:
                 raise ArenaGoneError(
                     f"{folder} holds another arena than when it was pickled: it was replaced in "

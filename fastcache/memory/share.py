@@ -4,6 +4,7 @@ An arena in shared memory has no name.  What travels instead is a handle: inode 
 blocks, and processes that hold them: where the arena came from, and who made the pickle.  Who
 gets the handle opens the blocks read-only through /proc/PID/fd of the first of these that is
 still there: as a child by fork, spawn or forkserver, or as any other process of the same user.
+An arena of files is found by its path.
 """
 
 import errno
@@ -11,20 +12,34 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from fastcache._core.block import Block
-from fastcache.errors import BlockError
+from fastcache.errors import ArenaGoneError, BlockError
 from fastcache.memory.handles import (
     AnyHandle,
     BlockRef,
     FileHandle,
     Handle,
     Holder,
-    Key,
-    gone,
     start_time,
     still_holds,
 )
+
+__all__ = [
+    "AnyHandle",
+    "BlockRef",
+    "Claim",
+    "FileHandle",
+    "Handle",
+    "Holder",
+    "claim_files",
+    "claim_new",
+    "claim_open",
+    "start_time",
+]
+
+_Key: TypeAlias = tuple[BlockRef, BlockRef] | FileHandle
 
 _HOLDERS = 4  # named in a handle, so that its size stays bounded
 
@@ -39,8 +54,7 @@ class _Blocks:
         self.catalog = catalog
         self.holders = tuple(holders)  # where they came from, and this process
         self.claims: weakref.WeakSet[Claim] = weakref.WeakSet()
-        self.at_end: list[weakref.finalize[[], _Blocks]] = []
-        self.key: Key | None = None  # under which the registry has them
+        self.key: _Key | None = None  # under which the registry has them
 
     def handle(self) -> AnyHandle | None:
         if isinstance(self.key, FileHandle):
@@ -60,13 +74,16 @@ class _Registry:
     """The blocks that are open in this process."""
 
     def __init__(self) -> None:
-        self.blocks: weakref.WeakValueDictionary[Key, _Blocks] = weakref.WeakValueDictionary()
+        self.blocks: weakref.WeakValueDictionary[_Key, _Blocks] = weakref.WeakValueDictionary()
         self.renew_lock()
 
-    def add(self, handle: Handle, blocks: _Blocks) -> None:
+    def add(self, key: _Key, blocks: _Blocks) -> None:
         """Let blocks be found by their identity, wherever a handle of them comes from."""
-        blocks.key, blocks.holders = handle[:2], handle.holders
-        self.blocks[blocks.key] = blocks
+        blocks.key = key
+        self.blocks[key] = blocks
+        handle = blocks.handle()
+        if isinstance(handle, Handle):
+            blocks.holders = handle.holders  # a child of fork names its parent too
 
     def renew_lock(self) -> None:
         """Forget a lock that a thread of the parent may have held when this process was forked."""
@@ -104,17 +121,17 @@ class Claim:
         """What to send to other processes, once it is published."""
         return self._blocks.handle()
 
+    @property
+    def files(self) -> FileHandle | None:
+        """Which files these are; None for memory."""
+        return self._blocks.key if isinstance(self._blocks.key, FileHandle) else None
+
     def publish(self, catalog: Block) -> None:
         """Give the blocks, made by this process, their catalogue: others may open them now."""
         self._blocks.catalog = catalog
-        handle = self._blocks.handle()
-        assert isinstance(handle, Handle)  # there is a catalogue, and there are no files
+        data, notes = (BlockRef(each.inode, each.size) for each in (self.data, catalog))
         with _registry.lock:
-            _registry.add(handle, self._blocks)
-
-    def at_end(self, call: Callable[[], object]) -> None:
-        """Have something called when the blocks are closed, or nobody has them any more."""
-        self._blocks.at_end.append(weakref.finalize(self._blocks, call))
+            _registry.add((data, notes), self._blocks)
 
     def release(self) -> None:
         """Close the blocks, unless others have a claim on them too.
@@ -126,17 +143,13 @@ class Claim:
         """
         blocks = self._blocks
         with _registry.lock:
-            last = len(blocks.claims) <= 1
-            if last:
+            if len(blocks.claims) <= 1:
                 blocks.data.close()
                 if blocks.catalog is not None:
                     blocks.catalog.close()
                 if blocks.key is not None:
                     _registry.blocks.pop(blocks.key, None)
             blocks.claims.discard(self)
-        if last:
-            for call in blocks.at_end:
-                call()
 
 
 def claim_new(data: Block) -> Claim:
@@ -150,9 +163,22 @@ def claim_files(handle: FileHandle, map_files: Callable[[], Block]) -> Claim:
         blocks = _registry.blocks.get(handle)
         if blocks is None:
             blocks = _Blocks(map_files())
-            blocks.key = handle
-            _registry.blocks[handle] = blocks
+            _registry.add(handle, blocks)
         return Claim(blocks)
+
+
+def _gone(handle: Handle) -> ArenaGoneError:
+    ended = [start_time(each.pid) != each.started for each in handle.holders]
+    if len(ended) == 1:
+        what = "has ended" if ended[0] else "has closed it in the meantime"
+        where = f"process {handle.holders[0].pid}, which {what}"
+    else:
+        pids = ", ".join(str(each.pid) for each in handle.holders)
+        where = f"processes {pids}, which have all ended or closed it in the meantime"
+    return ArenaGoneError(
+        f"the arena lived in {where}: keep the dataset that owns it open until others have opened "
+        "it (those who have keep it)"
+    )
 
 
 def _open_block(holder: Holder, fd: int, ref: BlockRef) -> Block | None:
@@ -178,7 +204,7 @@ def _open(handle: Handle) -> _Blocks:
         # Checked after opening: the number cannot have changed hands in between.
         if data and catalog and start_time(holder.pid) == holder.started:
             return _Blocks(data, catalog, handle.holders)
-    raise gone(handle)
+    raise _gone(handle)
 
 
 def claim_open(handle: Handle, descriptors: Sequence[int] = ()) -> Claim:
@@ -207,6 +233,5 @@ def claim_open(handle: Handle, descriptors: Sequence[int] = ()) -> Claim:
                 blocks = _Blocks(data, catalog, handle.holders)
             else:
                 blocks = _open(handle)
-            here = blocks.handle()
-            _registry.add(here if isinstance(here, Handle) else handle, blocks)
+            _registry.add(handle[:2], blocks)
         return Claim(blocks)

@@ -118,6 +118,8 @@ class ArenaDataset(ArenaView):
         The arena does not fit; nothing was allocated.
     DecodeError
         With ``on_error="raise"``, samples that cannot be read.
+    PeerError
+        Under torchrun: another rank that was filling the same arena ended, or is silent.
     SchemaError, NotFrozenError
         A wrapped Dataset whose samples differ in type, or change from call to call.
 
@@ -133,6 +135,13 @@ class ArenaDataset(ArenaView):
     shape (B,), strings and None as lists: see :func:`fastcache.collate`. A batch is fresh memory;
     changing it changes nothing else. Samples that are one bare tensor each (files without labels)
     and differ in size need ``collate_fn=fastcache.collate``: torch's own only stacks these.
+
+    Under torchrun (``LOCAL_WORLD_SIZE`` above 1) the ranks of a node that ask for the same arena in
+    memory get one, which they fill together: the first plans and fills, the others decode with it,
+    or get it finished. The same means equal source and arguments, but for `threads`, `progress` and
+    what concerns reading; with `shard` each rank has its own. A rank that dies meanwhile is an
+    error on all others. ``report["ranks"]`` says how many filled it; ``FASTCACHE_SHARE=0`` in the
+    environment turns it off.
 
     With `transform` or `target_transform`, batches are made sample by sample, and collated as
     torch does.

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
-from fastcache._core.jobs import FillJob, Paths
+from fastcache._core.jobs import FillJob
+from fastcache._core.paths import Paths
 from fastcache.errors import DecodeError
 from fastcache.fill.conversion import expand
 from fastcache.fill.failures import check_shortage, is_shortage, shortage

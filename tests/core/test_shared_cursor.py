@@ -9,7 +9,8 @@ import pytest
 from fastcache._core import image as core
 from fastcache._core import threads as pool
 from fastcache._core.block import Block
-from fastcache._core.jobs import CURSOR_BYTES, FillJob, Paths
+from fastcache._core.jobs import CURSOR_BYTES, FillJob
+from fastcache._core.paths import Paths
 from fastcache.errors import ArgumentError, BlockError
 from fastcache.fill.tables import FillTables, absolute_paths, tables_bytes
 from fastcache.transforms import compile_store
@@ -84,7 +85,7 @@ def test_a_cursor_that_counts_something_else_is_refused(alone):
     with pytest.raises(ArgumentError, match="counts 31 of 30"):
         tables.job(core.Spec(), targets[0], False)
     paths = Paths.packed(tables.text, tables.offset)
-    rest = alone.parts[1:]
+    rest = alone.parts[1:7]
     with pytest.raises(ArgumentError):
         FillJob(paths, *rest, cursor=np.zeros(CURSOR_BYTES - 1, np.uint8))
 

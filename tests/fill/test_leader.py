@@ -64,6 +64,13 @@ def until(met):
         time.sleep(0.01)
 
 
+def listening(name):
+    """Listen as soon as the name is free."""
+    found = []
+    until(lambda: found.append(rendezvous.listen(name)) or found[-1] is not None)
+    return found[-1]
+
+
 def closed(connection):
     connection.settimeout(30)
     try:
@@ -204,15 +211,6 @@ def test_a_late_difference_concerns_only_who_is_late(leader, name):
         Following(rendezvous.connect(name)).result().close()
 
 
-def listening(name):
-    """Return a listener; the last leader's thread may still hold the name for a moment."""
-    end = time.monotonic() + 10
-    while (listener := rendezvous.listen(name)) is None:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    return listener
-
-
 def test_descriptors_are_given_back_with_the_arena(name):
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
@@ -240,9 +238,7 @@ def test_a_forked_child_does_not_keep_the_name(leader, name):
         os._exit(0)
     try:
         leader.stop()
-        found = []
-        until(lambda: found.append(rendezvous.listen(name)) or found[-1] is not None)
-        rendezvous.stop_listening(found[-1])
+        rendezvous.stop_listening(listening(name))
     finally:
         os.write(come, b"x")
         os.waitpid(pid, 0)
@@ -263,7 +259,8 @@ def led(name, *messages, raw=b"", stay=False):
         with suppress(BrokenPipeError):  # the follower may have heard enough
             for message in messages:
                 link.send(message)
-            link._socket.sendall(raw)
+            if raw:
+                link._socket.sendall(raw)
         if not stay:
             link.close()
         return follower.result()

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import random
 import signal
 import time
 from contextlib import suppress
@@ -12,11 +11,12 @@ import arena_workers
 import images
 import numpy as np
 import pytest
-from faults import kill_ranks
 from filling import filled
 from node import Node
 
+from fastcache import transforms as T
 from fastcache.errors import ArenaGoneError
+from fastcache.fill.plan import Plan
 from fastcache.sources import Files
 
 pytestmark = pytest.mark.skipif(
@@ -82,9 +82,10 @@ def has_joined(rank):
     return opened(rank, "socket:") > 0
 
 
-def test_memory_that_ranks_share_is_filled_as_one_rank_would(mixed):
+@pytest.mark.parametrize("keep", ["decoded", "encoded"])
+def test_memory_that_ranks_share_is_filled_as_one_rank_would(mixed, keep):
     """A12: two and three ranks hold one arena, with the bytes that one process alone makes."""
-    options = {"color": "RGB", "on_error": "skip"}
+    options = {"color": "RGB", "on_error": "skip", "keep": keep}
     alone = filled(Files(mixed, list(range(len(mixed)))), **options)
     for world in (2, 3):
         with Node(world) as node:
@@ -165,6 +166,26 @@ def test_the_same_arguments_twice_are_two_arenas():
             rank.wait_for("closed")
         twice = [rank.wait_for("filled") for rank in ranks]
         assert once[0]["inode"] == once[1]["inode"] != twice[0]["inode"] == twice[1]["inode"]
+
+
+def test_threads_of_other_ranks_take_of_a_budget_that_datasets_share(many):
+    """What the budget does not leave for them they do without; the arena is the same."""
+    for amount, helped in (("2GB", 2), (None, 1)):
+        with Node(2) as node:
+            task = {"files": many, "resize": 64, "shared_budget": amount or tight(many)}
+            ranks = [node.start(task) for _ in range(2)]
+            told = [rank.wait_for("filled", "failed") for rank in ranks]
+            assert [each["state"] for each in told] == ["filled"] * 2, told
+            assert told[0]["inode"] == told[1]["inode"]
+            assert [each["ranks"] for each in told] == [helped] * 2
+            assert told[0]["budget_used"] <= told[0]["arena_bytes"]
+
+
+def tight(paths):
+    """Return the bytes that the arena of these files needs, and not a thread more."""
+    with filled(Files(paths, list(range(len(paths)))), store=T.Resize(64)) as arena:
+        plan = Plan.from_json(arena.catalog["plan"])
+    return plan.need_bytes + 1000
 
 
 @pytest.mark.parametrize(
@@ -330,14 +351,3 @@ def test_who_survives_a_kill_lets_go_of_the_memory(victim, many):
         assert survivor.wait_for("clear")["mappings"] == 0
         assert opened(survivor, "/memfd:fastcache") == 0
         assert opened(survivor, "socket:") == 0
-
-
-@pytest.mark.slow
-def test_kills_at_random_moments(tmp_path):
-    """A12, B7: the short form of faults/kill_ranks.py."""
-    paths, draw = kill_ranks.files(str(tmp_path)), random.Random(3)
-    for world in (2, 3, 3):
-        counts = kill_ranks.kill_one(draw, world, paths)
-        assert counts["told too late"] == 0
-        assert set(+counts) <= {"kills", "filled", "PeerError"}
-        assert counts["filled"] + counts["PeerError"] == world - 1

@@ -3,13 +3,11 @@
 import json
 import os
 import pickle
-import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from faults import kill_workers
 from node import Node
 
 import fastcache as fc
@@ -107,12 +105,3 @@ def test_a_dataset_of_many_files_pickles_as_small(tmp_path):
         assert len(pickle.dumps(ds)) < 4096
         with pickle.loads(pickle.dumps(ds)) as again:
             assert again.samples == ds.samples
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("ranks", "workers", "method"), kill_workers.WAYS)
-def test_a_worker_that_is_killed_takes_nothing_along(ranks, workers, method):
-    """A12, B7: the short form of faults/kill_workers.py."""
-    counts = kill_workers.kill_some(random.Random(1), ranks, workers, method)
-    assert counts["wrong"] == 0
-    assert counts["held on"] + counts["programs"] == ranks
