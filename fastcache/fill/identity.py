@@ -13,23 +13,19 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from fastcache._core import threads as pool
 from fastcache.fill import pillow_step
+from fastcache.fill.digests import array_pieces, digest_of
 from fastcache.fill.options import FillOptions
 from fastcache.memory.budget import Budget
 from fastcache.schema import structure_to_json
 from fastcache.sources.base import ImageFiles, Items, Layout, Source
-from fastcache.sources.leaves import fingerprint
-from fastcache.sources.steady import random_state_kept
+from fastcache.sources.steady import marks
 
 PROTOCOL = 1
 
 _EACH_ITS_OWN = {"threads", "progress"}  # a rank's own affair
 _COMPARED = {"budget", "home", "keep"}
-_SAMPLES = 16  # read of a Dataset, which says nothing of itself
-_CHUNK = 16 << 20  # bytes that a thread digests at a time
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def _source_texts(source: Source, layout: Layout) -> Iterator[bytes]:
         else:
             yield from _texts(feed)
     if any(isinstance(feed, Items) for feed in layout.feeds.values()):
-        yield _samples(source)
+        yield json.dumps(marks(source.read, len(source))).encode()
 
 
 def _texts(value: Any) -> Iterator[bytes]:
@@ -105,8 +101,7 @@ def _texts(value: Any) -> Iterator[bytes]:
     if isinstance(value, np.ndarray) and value.dtype.hasobject:
         yield from _texts(value.tolist())
     elif isinstance(value, np.ndarray):
-        yield f"{value.dtype.str} {value.shape}".encode()
-        yield _array_digest(value)
+        yield digest_of(array_pieces(value)).encode()
     elif is_dataclass(value) and not isinstance(value, type):
         yield type(value).__qualname__.encode()
         for field in fields(value):
@@ -125,38 +120,3 @@ def _texts(value: Any) -> Iterator[bytes]:
         yield f"{value.__module__}.{value.__qualname__}".encode()
     else:
         yield repr(value).encode()
-
-
-def _array_digest(array: npt.NDArray[Any]) -> bytes:
-    """Return a digest of every byte, made by all threads: what is to be copied can be read too."""
-    rows = array.reshape(-1) if array.flags.c_contiguous or not array.ndim else array
-    if not rows.size:
-        return b""
-    step = max(1, _CHUNK // max(1, rows.nbytes // len(rows)))
-    starts = range(0, len(rows), step)
-    found = [b""] * len(starts)
-    numbers = iter(range(len(starts)))
-
-    def work() -> None:
-        for number in numbers:
-            part = np.ascontiguousarray(rows[starts[number] : starts[number] + step])
-            found[number] = hashlib.blake2b(part.view(np.uint8).data).digest()
-
-    pool.run(work, min(pool.usable_cores(), len(starts)))
-    return hashlib.sha256(b"".join(found)).digest()
-
-
-def _sample(source: Source, index: int) -> object:
-    try:
-        return [[name, fingerprint(value)] for name, value in source.read(index).items()]
-    except Exception as error:  # noqa: BLE001 - any Dataset's; it is met again in the fill
-        return type(error).__name__
-
-
-def _samples(source: Source) -> bytes:
-    """Return what some samples are; one that cannot be read counts by its error's type."""
-    count = len(source)
-    spread = np.linspace(0, count - 1, min(_SAMPLES, count)).astype(np.int64)
-    with random_state_kept():
-        marks = [_sample(source, index) for index in np.unique(spread).tolist()]
-    return json.dumps(marks).encode()

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
+from fastcache.fill.digests import array_pieces, digest_of
 from fastcache.fill.options import FillOptions
 from fastcache.schema import structure_to_json
 from fastcache.sources.base import Feed, ImageFiles, Items, Layout, Source, Values, Windowed
-from fastcache.sources.leaves import fingerprint
+from fastcache.sources.steady import marks
 from fastcache.transforms import store_to_json
 
 # Counted up when the same files and options give other samples than in the version before.
 _SAMPLES = 1
-_PROBES = 16  # samples of a wrapped Dataset that are looked at
 
 
 def origin_of(source: Source, layout: Layout, options: FillOptions) -> dict[str, Any]:
@@ -65,22 +64,15 @@ def _options(options: FillOptions) -> dict[str, Any]:
 
 def _of_feed(feed: Feed) -> dict[str, Any]:
     if isinstance(feed, ImageFiles):
-        return {"kind": "files", "mask": feed.mask, "digest": _hexdigest(_files(feed.paths))}
+        return {"kind": "files", "mask": feed.mask, "digest": digest_of(_files(feed.paths))}
     if isinstance(feed, Values):
         field = feed.field.to_json()
-        return {"kind": "values", "field": field, "digest": _hexdigest(_values(feed.rows))}
+        return {"kind": "values", "field": field, "digest": digest_of(_values(feed.rows))}
     if isinstance(feed, Windowed):
         grids = feed.windows.grids(feed.place)
-        parts = (piece for array in (*feed.parts, grids) for piece in _array(array))
-        return {"kind": "windows", "field": feed.field.to_json(), "digest": _hexdigest(parts)}
+        parts = (piece for array in (*feed.parts, grids) for piece in array_pieces(array))
+        return {"kind": "windows", "field": feed.field.to_json(), "digest": digest_of(parts)}
     return {"kind": type(feed).__name__, "field": feed.field.to_json()}
-
-
-def _hexdigest(pieces: Iterator[bytes | memoryview]) -> str:
-    made = xxhash.xxh3_128()
-    for piece in pieces:
-        made.update(piece)
-    return str(made.hexdigest())
 
 
 def _files(paths: Sequence[str]) -> Iterator[bytes]:
@@ -95,39 +87,20 @@ def _files(paths: Sequence[str]) -> Iterator[bytes]:
 
 def _values(rows: npt.NDArray[Any] | Sequence[str]) -> Iterator[bytes | memoryview]:
     if isinstance(rows, np.ndarray):
-        yield from _array(rows)
+        yield from array_pieces(rows)
         return
     for text in rows:
         yield f"{len(text)} {text}".encode("utf-8", "surrogateescape")
 
 
-def _array(array: npt.NDArray[Any]) -> Iterator[bytes | memoryview]:
-    yield f"{array.dtype.str} {array.shape}".encode()
-    if array.ndim == 0 or not array.size:
-        return
-    step = max(1, (8 << 20) // max(1, array[:1].nbytes))
-    for at in range(0, len(array), step):
-        piece = np.ascontiguousarray(array[at : at + step])
-        yield piece.reshape(-1).view(np.uint8).data
-
-
 def _of_items(source: Source, layout: Layout) -> dict[str, Any] | None:
     if not any(isinstance(feed, Items) for feed in layout.feeds.values()):
         return None
-    count = len(source)
     kind = type(getattr(source, "dataset", source))
-    rows = np.unique(np.linspace(0, count - 1, min(_PROBES, count)).astype(np.int64))
     return {
         "type": f"{kind.__module__}.{kind.__qualname__}",
-        "probes": [_probe(source, row) for row in rows.tolist()],
+        "probes": marks(source.read, len(source)),
     }
-
-
-def _probe(source: Source, row: int) -> list[Any]:
-    try:
-        return [[name, fingerprint(value)] for name, value in source.read(row).items()]
-    except Exception as error:  # noqa: BLE001 - any Dataset's; the fill deals with it
-        return [type(error).__name__]
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any], under: str = "") -> str:

@@ -37,6 +37,41 @@ def random_state_kept() -> Iterator[None]:
             torch.cuda.set_rng_state_all(cuda)
 
 
+def _spread(count: int) -> list[int]:
+    """Return up to 16 of `count` samples, spread over all."""
+    spread: list[int] = np.unique(
+        np.linspace(0, count - 1, min(PROBES, count)).astype(np.int64)
+    ).tolist()
+    return spread
+
+
+def marks(read: Callable[[int], Mapping[str, Any]], count: int) -> list[Any]:
+    """Return as JSON what up to 16 samples are; global random states stay as they are.
+
+    Parameters
+    ----------
+    read : callable
+        Takes an index, returns leaves by column.
+    count : int
+        Number of samples.
+
+    Returns
+    -------
+    list
+        Of each a list of [column, fingerprint]; the error's type of one that cannot be read, which
+        is left to whoever reads it in earnest.
+    """
+    with random_state_kept():
+        return [_mark(read, index) for index in _spread(count)]
+
+
+def _mark(read: Callable[[int], Mapping[str, Any]], index: int) -> Any:
+    try:
+        return [[name, fingerprint(value)] for name, value in read(index).items()]
+    except Exception as error:  # noqa: BLE001 - any Dataset's; see above
+        return type(error).__name__
+
+
 def check_steady(read: Callable[[int], Mapping[str, Any]], count: int) -> None:
     """Read up to 16 samples, spread over all, twice each.
 
@@ -55,7 +90,7 @@ def check_steady(read: Callable[[int], Mapping[str, Any]], count: int) -> None:
         As `read` raises it. Other exceptions of `read` are left to whoever reads that sample in
         earnest, where the user has said what is to happen then.
     """
-    for index in np.unique(np.linspace(0, count - 1, min(PROBES, count)).astype(np.int64)).tolist():
+    for index in _spread(count):
         try:
             first = {name: fingerprint(value) for name, value in read(index).items()}
             second = {name: fingerprint(value) for name, value in read(index).items()}

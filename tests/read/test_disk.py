@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import pickle
+import random
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ from torch.utils.data import DataLoader
 
 import fastcache as fc
 from fastcache.errors import ArenaExistsError, ArenaFormatError, ArgumentError, DecodeError
+from fastcache.fill.options import FillOptions
+from fastcache.fill.origin import difference, origin_of
 from fastcache.sources import Arrays
 
 
@@ -158,6 +161,24 @@ def test_other_sources_are_told_apart(tmp_path, caplog, change):
     with fc.ArenaDataset(source(), cache_dir=tmp_path) as ds:
         assert ds[3][0].tolist() == x[3].tolist()
     assert len(built(caplog)) == 2
+
+
+def test_looking_at_a_dataset_leaves_random_states_alone(tmp_path):
+    """A1: what a cached Dataset is like is found out without disturbing the program."""
+
+    def make(index):
+        return torch.rand(3), np.random.random(2), random.random()  # noqa: NPY002
+
+    def states():
+        return torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())  # noqa: NPY002
+
+    source = fc.sources.Wrapped(Dataset(make, 40), frozen=True)
+    options = FillOptions(cache_dir=tmp_path)
+    layout, before = source.layout(), states()
+    first = origin_of(source, layout, options)
+    assert states() == before
+    torch.rand(1)
+    assert difference(first, origin_of(source, layout, options)).startswith("dataset.probes was")
 
 
 def test_processes_that_race_build_once(tmp_path):
