@@ -42,12 +42,7 @@ def shard_parts(whole: FilePlan, family: int, shard: int) -> dict[str, bytes]:
 
 def table_parts(whole: FilePlan) -> dict[str, Any]:
     """Return what the columns file holds."""
-    given = shapes()["photo"]
-    return {
-        "label": np.arange(COUNT),
-        "_offsets/photo": whole.offsets("photo", given),
-        "_shapes/photo": given.astype(np.int32),
-    }
+    return {"label": np.arange(COUNT), **whole.tables_of_rows("photo", shapes()["photo"])}
 
 
 def write(

@@ -14,7 +14,7 @@ from fastcache.fill.build import fill_arena
 from fastcache.fill.given import dense_column, text_column
 from fastcache.fill.limits import Limits
 from fastcache.fill.options import Accept, FillOptions
-from fastcache.fill.prepare import INDEX, PATH
+from fastcache.fill.own_columns import PATH
 from fastcache.fill.progress import ProgressCallback
 from fastcache.fill.temporary import temporary_arena
 from fastcache.memory.arena import Arena
@@ -221,18 +221,3 @@ def _labels(
             f"{len(names)}, 0 to {len(names) - 1}"
         )
     return column
-
-
-def shown_rows(arena: Arena) -> npt.NDArray[np.int64]:
-    """Return the rows that a dataset of an arena shows."""
-    visible: int = arena.catalog["visible"]
-    if INDEX not in arena.layout.columns:
-        return np.arange(visible)
-    index = arena.column(INDEX)
-    assert isinstance(index, DenseColumn)
-    return index.rows[:visible].astype(np.int64)
-
-
-def is_internal(name: str) -> bool:
-    """Whether a name belongs to the arena itself."""
-    return name == INDEX or name.startswith(PATH)

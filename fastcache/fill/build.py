@@ -6,15 +6,16 @@ from contextlib import suppress
 from fastcache.fill.catalog import Outcome, make_catalog
 from fastcache.fill.failed import Failures
 from fastcache.fill.options import Accept, FillOptions
+from fastcache.fill.own_columns import write_index
 from fastcache.fill.plan import Plan
-from fastcache.fill.prepare import INDEX, Preparation
+from fastcache.fill.prepare import Preparation
 from fastcache.fill.progress import Meter
 from fastcache.fill.remedies import with_remedies
 from fastcache.fill.run import run_column
 from fastcache.fill.together import Team
-from fastcache.memory.arena import Arena, ArenaLayout, DenseColumn
+from fastcache.memory.arena import Arena, ArenaLayout
 from fastcache.memory.budget import read_budget, take
-from fastcache.memory.row_numbers import RowNumbers
+from fastcache.memory.layout import INDEX
 from fastcache.sources.base import Source
 
 
@@ -87,14 +88,8 @@ def _fill(
             column.clear(arena, [*bad])
     shown = failures.settle()
     if INDEX in layout.columns:
-        _write_index(arena, shown)
+        write_index(arena, shown)
     seconds = probed - begun, time.perf_counter() - probed
     team.check()
     outcome = Outcome(len(shown), failures.told, "ram", *seconds, team.size)
     arena.commit(make_catalog(prepared, plan, outcome))
-
-
-def _write_index(arena: Arena, shown: RowNumbers) -> None:
-    index = arena.column(INDEX)
-    assert isinstance(index, DenseColumn)
-    index.rows[: len(shown)] = shown

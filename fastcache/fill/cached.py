@@ -2,11 +2,12 @@
 
 import logging
 import math
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import xxhash
 
@@ -16,7 +17,8 @@ from fastcache.fill.origin import difference, origin_of
 from fastcache.fill.pack import pack_arena
 from fastcache.memory.arena import Arena
 from fastcache.memory.files.lock import FolderLock
-from fastcache.memory.files.manifest import Manifest, read_manifest
+from fastcache.memory.files.manifest import read_manifest
+from fastcache.memory.files.naming import MANIFEST
 from fastcache.sources.base import ImageFiles, Layout, Source
 
 _log = logging.getLogger("fastcache")
@@ -32,7 +34,7 @@ def cached_arena(source: Source, options: FillOptions) -> Arena:
     layout = source.layout()
     origin = origin_of(source, layout, options)
     folder = Path(options.cache_dir).absolute() / _name(layout, origin)
-    if not _is_current(folder, origin):
+    if _reason(folder, origin) is not None:
         _build(source, options, folder, origin)
     if options.home == "ram":
         return Arena.load(folder, "ram", options.threads)
@@ -43,9 +45,9 @@ def _build(source: Source, options: FillOptions, folder: Path, origin: Mapping[s
     folder.mkdir(parents=True, exist_ok=True)
     lock = _take_lock(folder)
     try:
-        if not _is_current(folder, origin):  # else somebody has just built it
-            level = logging.INFO if _manifest(folder) is None else logging.WARNING
-            _log.log(level, "building %s: %s", folder, _reason(folder, origin))
+        reason = _reason(folder, origin)
+        if reason is not None:  # else somebody has just built it
+            _log.log(reason.level, "building %s: %s", folder, reason.text)
             pack_arena(source, options, folder, origin, lock)
     finally:
         lock.release()
@@ -58,27 +60,28 @@ def _take_lock(folder: Path) -> FolderLock:
     return FolderLock(folder, wait=math.inf)
 
 
-def _manifest(folder: Path) -> Manifest | None:
-    """Return what is there; None if it is no whole arena."""
+class _Reason(NamedTuple):
+    """Why an arena has to be built, and how loudly that is said."""
+
+    level: int
+    text: str
+
+
+def _reason(folder: Path, origin: Mapping[str, Any]) -> _Reason | None:
+    """Return why the arena of a folder has to be built; None if it is what is asked for."""
+    if not os.path.lexists(folder / MANIFEST):
+        return _Reason(logging.INFO, "it is not there yet")
     try:
-        return read_manifest(folder)
-    except ArenaFormatError:
-        return None
-
-
-def _is_current(folder: Path, origin: Mapping[str, Any]) -> bool:
-    found = _manifest(folder)
-    if found is not None and "edited" in found.source:  # neither what was asked for, nor ours
+        found = read_manifest(folder)
+    except ArenaFormatError as error:
+        return _Reason(logging.WARNING, f"what is there cannot be read ({error})")
+    if "edited" in found.source:  # neither what was asked for, nor ours
         raise ArenaExistsError(
             f"{folder} was edited (mode='r+'), and no longer holds just what the source does: open "
             "it with fastcache.open, or move it away and have it built anew"
         )
-    return found is not None and not difference(found.source, origin)
-
-
-def _reason(folder: Path, origin: Mapping[str, Any]) -> str:
-    found = _manifest(folder)
-    return "it is not there yet" if found is None else difference(found.source, origin)
+    changed = difference(found.source, origin)
+    return _Reason(logging.WARNING, changed) if changed else None
 
 
 def _name(layout: Layout, origin: Mapping[str, Any]) -> str:

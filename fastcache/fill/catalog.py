@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from fastcache._core import image as core
 from fastcache.fill.forms import keep_of
+from fastcache.fill.own_columns import PATH
 from fastcache.fill.plan import Plan
-from fastcache.fill.prepare import PATH, Preparation
+from fastcache.fill.prepare import Preparation
 from fastcache.fill.text import row_text
 from fastcache.schema import structure_to_json
 from fastcache.transforms import store_to_json

@@ -15,12 +15,12 @@ from fastcache.fill.catalog_edit import check_place, note_column, note_samples
 from fastcache.fill.given import column_of, dense_column, rows_for
 from fastcache.fill.kept import PREFIXES
 from fastcache.fill.options import FillOptions
-from fastcache.fill.prepare import INDEX
+from fastcache.fill.own_columns import is_own, rows_shown
 from fastcache.memory.arena import Arena
-from fastcache.memory.columns import DenseColumn
 from fastcache.memory.files.cut import check_saved_field
 from fastcache.memory.files.plan import FilePlan
 from fastcache.memory.files.revision import Revision
+from fastcache.memory.layout import INDEX
 from fastcache.schema import Derived, Field, Nothing, Once, Scalar, field_from_json
 from fastcache.sources.base import Source
 
@@ -52,17 +52,9 @@ class Edits:
                 f"{self.revision.folder} holds columns, and no dataset that has samples"
             )
         self.catalog = catalog
-        self._shown = self._rows_shown()
+        index = self.revision.old_column(INDEX) if INDEX in self.revision.names else None
+        self._shown = np.array(rows_shown(index, catalog["visible"]))
         self.changed = False
-
-    def _rows_shown(self) -> npt.NDArray[np.int64]:
-        """Return the rows that datasets of the arena show."""
-        visible: int = self.catalog["visible"]
-        if INDEX not in self.revision.names:
-            return np.arange(visible)
-        index = self.revision.old_column(INDEX)
-        assert isinstance(index, DenseColumn)
-        return index.rows[:visible].astype(np.int64)
 
     @property
     def fields(self) -> Mapping[str, Field]:
@@ -134,14 +126,15 @@ class Edits:
         staged = appending.stage(source, catalog, options, revision.folder)
         self._staged.append(staged)
         columns = appending.columns_to_append(catalog, staged, classes)
-        more = revision.count + appending.shown_rows(staged)
+        index = staged.column(INDEX) if INDEX in staged.layout.columns else None
+        more = revision.count + np.array(rows_shown(index, staged.catalog["visible"]))
         revision.extend(len(staged), columns)
         self._shown = shown = np.concatenate([self._shown, more])
         if INDEX in revision.names or len(shown) < revision.count:
-            index = np.zeros(revision.count, np.int64)
-            index[: len(shown)] = shown
+            table = np.zeros(revision.count, np.int64)
+            table[: len(shown)] = shown
             field = Scalar("int64")
-            revision.put(INDEX, field, dense_column(field, index))
+            revision.put(INDEX, field, dense_column(field, table))
         note_samples(catalog, staged.catalog, revision.count, len(shown))
         self.changed = True
 
@@ -194,7 +187,7 @@ class Edits:
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name:
         raise ArgumentTypeError(f"name={name!r}: give a string")
-    if appending.is_internal(name) or name.startswith(PREFIXES):
+    if is_own(name):
         raise ArgumentError(f"column {name!r}: that name is the arena's own")
 
 

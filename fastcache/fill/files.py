@@ -183,8 +183,7 @@ class FilesColumn(FormedColumn):
     # -- fill -------------------------------------------------------------------------------
 
     def jobs(self, arena: Target) -> Iterator[Job]:
-        verify = self._options.on_error == "skip"
-        self._jobs = FilesJobs(self, self.decoding(), self._excess, verify)
+        self._jobs = FilesJobs(self, self.decoding(), self._excess, self._verified)
         return self._jobs.run(arena)
 
     def clear(self, arena: Target, rows: Sequence[int]) -> None:

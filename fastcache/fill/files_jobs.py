@@ -17,8 +17,8 @@ from fastcache.fill.conversion import expand
 from fastcache.fill.failures import check_shortage, zero_rows
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.limits import too_large_for_pillow
-from fastcache.fill.target import Target
-from fastcache.memory.arena import DenseColumn, RaggedColumn
+from fastcache.fill.target import Target, dense_rows
+from fastcache.memory.arena import RaggedColumn
 from fastcache.memory.windows import WindowColumn
 
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ class FilesJobs:
     # -- tables -----------------------------------------------------------------------------
 
     def _rows(self, prefix: str) -> npt.NDArray[Any]:
-        column = self._arena.column(prefix + self._column.name)
-        assert isinstance(column, DenseColumn)
-        return column.rows
+        return dense_rows(self._arena, prefix + self._column.name)
 
     def _write_tables(self) -> None:
         self._rows(kept.FORM)[...] = self._forms

@@ -50,8 +50,7 @@ def settle_forms(
             column.settle(np.where(column.can_be_encoded, ENCODED, ABSENT).astype(np.uint8))
     if keep != "auto" or not files or need() <= have:
         return
-    for column in files:
-        column.settle(np.full(len(column.paths), ABSENT, np.uint8))
+    _keep_none(files)
     room = have - need()
     offers = [_offer(column, SECONDS / len(files)) for column in files]
     offer = Offer(*(np.concatenate(parts) for parts in zip(*offers, strict=True)))
@@ -63,6 +62,10 @@ def settle_forms(
         if excess <= 0:
             return
         room -= excess
+    _keep_none(files)
+
+
+def _keep_none(files: Sequence[FilesColumn]) -> None:
     for column in files:
         column.settle(np.full(len(column.paths), ABSENT, np.uint8))
 
@@ -96,13 +99,11 @@ def samples_kept(columns: Sequence[ColumnFill], count: int) -> dict[str, int]:
 
 def keep_of(columns: Sequence[ColumnFill]) -> str:
     """Return what a report says of it: "decoded", "encoded", "mixed" or "absent"."""
-    found: Forms = np.concatenate(
-        [
-            np.zeros(1, np.uint8) if column.forms is None else np.unique(column.forms)
-            for column in columns
-            if isinstance(column, FilesColumn)
-        ]
-        or [np.zeros(1, np.uint8)]
-    )
-    kinds = {name for code, name in enumerate(("decoded", "encoded", "absent")) if code in found}
+    kinds: set[str] = set()
+    for column in columns:
+        if isinstance(column, FilesColumn):
+            kept = {"decoded": 1} if column.forms is None else counted(column.forms)
+            kinds |= {form for form, rows in kept.items() if rows and form != "failed"}
+    if not kinds:
+        return "decoded"
     return kinds.pop() if len(kinds) == 1 else "mixed"

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fastcache.errors import ArgumentTypeError, SchemaError
 from fastcache.memory.columns import DenseColumn, RaggedColumn
-from fastcache.memory.layout import row_elements
+from fastcache.memory.layout import row_elements, row_ends
 from fastcache.schema import Array, Field, Image, Mask, Ragged, Scalar, Text
 from fastcache.sources.leaves import text_bytes
 from fastcache.sources.tensors import is_array, is_tensor, to_numpy
@@ -192,8 +192,7 @@ def dense_column(field: Field, rows: npt.NDArray[Any]) -> DenseColumn:
 def _ragged_column(name: str, field: Field, rows: Sequence[npt.NDArray[Any]]) -> RaggedColumn:
     dtype = np.dtype(field.dtype)
     shapes = np.array([row.shape for row in rows], np.int64).reshape(len(rows), field.ndim)
-    offsets = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(row_elements(name, shapes), out=offsets[1:])
+    offsets = row_ends(row_elements(name, shapes))
     values = np.concatenate([np.empty(0, dtype), *(row.reshape(-1) for row in rows)])
     return RaggedColumn(field, 0, values, offsets, shapes.astype(np.int32))
 

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
-from fastcache.fill.limits import Limits, core_limits
+from fastcache.fill.limits import core_limits
 from fastcache.fill.python_step import PythonStep
-from fastcache.memory.arena import Arena, DenseColumn, RaggedColumn
+from fastcache.fill.target import dense_rows
+from fastcache.memory.arena import Arena, RaggedColumn
 from fastcache.schema import Array, Field, Ragged, Scalar
 from fastcache.transforms import GEOMETRY
 
@@ -85,17 +86,11 @@ class KeptRows:
     def of(cls, arena: Arena, name: str) -> "KeptRows":
         """Return what stands beside a column of an arena."""
         form, place, python, geometry = (
-            _dense_rows(arena, prefix + name) for prefix in (FORM, PLACE, BY_PYTHON, GEOMETRY_OF)
+            dense_rows(arena, prefix + name) for prefix in (FORM, PLACE, BY_PYTHON, GEOMETRY_OF)
         )
         encoded = arena.column(ENCODED_BYTES + name)
         assert isinstance(encoded, RaggedColumn)
         return cls(form, place, python, geometry.view(GEOMETRY).reshape(-1), encoded)
-
-
-def _dense_rows(arena: Arena, name: str) -> npt.NDArray[Any]:
-    column = arena.column(name)
-    assert isinstance(column, DenseColumn)
-    return column.rows
 
 
 @dataclass(frozen=True)
@@ -124,8 +119,13 @@ class Decoding:
 
     def spec(self) -> core.Spec:
         """Return what C needs to know."""
-        return make_spec(
-            self.step.color, self.channels, self.filter, self.fill, self.step.exif, self.step.limits
+        return core.Spec(
+            channels=self.channels,
+            wide=self.step.wide,
+            filter=self.filter,
+            apply_orientation=self.step.exif == "apply",
+            fill=self.fill,
+            **core_limits(self.step.limits),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -136,17 +136,3 @@ class Decoding:
     def from_json(cls, data: Mapping[str, Any]) -> "Decoding":
         """Return what `to_json` wrote."""
         return cls(**{**data, "step": PythonStep.from_json(data["step"])})
-
-
-def make_spec(
-    color: str, channels: int, filter_: int, fill: int, exif: str, limits: Limits
-) -> core.Spec:
-    """Return what the images of a column share, as C takes it."""
-    return core.Spec(
-        channels=channels,
-        wide=color == "I;16",
-        filter=filter_,
-        apply_orientation=exif == "apply",
-        fill=fill,
-        **core_limits(limits),
-    )

@@ -14,7 +14,7 @@ from fastcache.memory.arena import ArenaLayout, plan_layout
 from fastcache.memory.files.cut import plan_files
 from fastcache.memory.files.plan import FilePlan, is_cut
 from fastcache.memory.reading import disk_reading
-from fastcache.schema import Derived, Field, Once
+from fastcache.schema import Field, Once
 
 _STAGED = 2  # shards in memory: one is filled while the other is written
 
@@ -117,13 +117,7 @@ def plan_on_disk(prepared: Preparation, folder: Path, shard_bytes: int | None = 
     files = plan_files(fields, layout.count, shapes, None, shard_bytes)
     cut = {name for name, field in fields.items() if is_cut(field)}
     small = {name: field for name, field in fields.items() if name not in cut}
-    filling = [
-        column
-        for column in prepared.all_columns
-        if any(
-            name in cut for name, (f, _) in column.layout().items() if not isinstance(f, Derived)
-        )
-    ]
+    filling = [column for column in prepared.all_columns if not cut.isdisjoint(column.layout())]
     return DiskPlan(
         plan=replace(plan, home="disk", arena_bytes=files.file_bytes),
         files=files,

@@ -12,15 +12,17 @@ from fastcache._core import threads as pool
 from fastcache.fill.catalog import Outcome, make_catalog
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.failed import Failures
+from fastcache.fill.own_columns import write_index
 from fastcache.fill.pack_plan import DiskPlan
-from fastcache.fill.prepare import INDEX, Preparation
+from fastcache.fill.prepare import Preparation
 from fastcache.fill.progress import Meter
 from fastcache.fill.run import run_column
 from fastcache.fill.target import PartTarget, bytes_of_rows, put_bytes_of_rows, rows_of_column
-from fastcache.memory.arena import Arena, DenseColumn
-from fastcache.memory.files.naming import GRIDS, OFFSETS, SHAPES
+from fastcache.memory.arena import Arena
+from fastcache.memory.files.naming import GRIDS
 from fastcache.memory.files.saving import part_of
 from fastcache.memory.files.writer import ArenaWriter
+from fastcache.memory.layout import INDEX
 from fastcache.memory.windows import WindowColumn
 
 
@@ -59,10 +61,7 @@ class Packing:
                 self._wait()
             shown = self._failures.settle()
             if INDEX in tables.layout.columns:
-                index = tables.column(INDEX)
-                assert isinstance(index, DenseColumn)
-                index.rows[: len(shown)] = shown
-                del index
+                write_index(tables, shown)
             seconds = probed - self._begun, time.perf_counter() - probed
             outcome = Outcome(len(shown), self._failures.told, "disk", *seconds)
             self._writer.write_tables(self._tables(tables))
@@ -179,9 +178,7 @@ class Packing:
             if name in files.tables.parts:
                 parts[name] = part_of(files, name, tables.column(name), 0, count)
             if column.offsets is not None:
-                shapes = self._planned.shapes[name]
-                parts[OFFSETS + name] = files.offsets(name, shapes)
-                parts[SHAPES + name] = shapes.astype(np.int32)
+                parts |= files.tables_of_rows(name, self._planned.shapes[name])
             elif column.grids is not None:
                 parts[GRIDS + name] = self._grids[name]
         return parts

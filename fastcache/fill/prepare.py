@@ -15,20 +15,17 @@ from fastcache.fill.file_table import FileTable
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.forms import samples_kept, settle_forms
 from fastcache.fill.job import ItemJob, Job
-from fastcache.fill.kept import PREFIXES
 from fastcache.fill.options import FillOptions, taken_rows
+from fastcache.fill.own_columns import PATH, is_own
 from fastcache.fill.plan import ColumnPlan, Plan
 from fastcache.fill.text import row_text
 from fastcache.fill.values import ValuesColumn
 from fastcache.memory.budget import Reading
-from fastcache.memory.layout import ArenaLayout, plan_layout
+from fastcache.memory.layout import INDEX, ArenaLayout, plan_layout
 from fastcache.memory.row_numbers import AllRows
 from fastcache.schema import Derived, Field, Ragged, Scalar, Text
 from fastcache.sources.base import ImageFiles, Items, Layout, Source, Values
 from fastcache.transforms import Operation
-
-INDEX = "_index"
-PATH = "_path."
 
 THREAD_BYTES = 1 << 20  # of a thread itself: its stack, and the C library's heap for it
 
@@ -87,7 +84,7 @@ class Preparation:
 
     def _check_names(self) -> None:
         for name in self.source_layout.feeds:
-            if name == INDEX or name.startswith((PATH, *PREFIXES)):
+            if is_own(name):
                 raise SchemaError(f"column {name!r}: that name is the arena's own; rename the key")
 
     @property
@@ -144,7 +141,7 @@ class Preparation:
         count = len(self.rows)
         sizes = {name: row_bytes(name, field, shapes) for name, field in fields.items()}
         whole = sum(
-            (size for name, size in sizes.items() if size is not None and not _internal(name)),
+            (size for name, size in sizes.items() if size is not None and not is_own(name)),
             np.zeros(1, np.int64),
         )
         plan = Plan(
@@ -232,10 +229,6 @@ class Preparation:
             for column in columns
         )
         return working + sum(column.tables for column in columns)
-
-
-def _internal(name: str) -> bool:
-    return name == INDEX or name.startswith(PATH)
 
 
 def _stored(fields: Mapping[str, Field]) -> dict[str, Field]:

@@ -20,6 +20,13 @@ class Target(Protocol):
         """The bytes in which rows of images lie, at the places that their columns tell."""
 
 
+def dense_rows(target: Target, name: str) -> npt.NDArray[Any]:
+    """Return the rows (N, ...) of a dense column."""
+    column = target.column(name)
+    assert isinstance(column, DenseColumn)
+    return column.rows
+
+
 class PartTarget:
     """Some rows of an arena that is being written to files.
 

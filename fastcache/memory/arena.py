@@ -19,7 +19,7 @@ from fastcache.errors import ArgumentError, ClosedError
 from fastcache.memory import share
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn, make_column
 from fastcache.memory.homes import make_block
-from fastcache.memory.layout import ArenaLayout, plan_layout, row_elements
+from fastcache.memory.layout import ArenaLayout, plan_layout, row_elements, row_ends
 from fastcache.memory.saved import SavedArena
 from fastcache.memory.units import format_bytes
 
@@ -77,7 +77,7 @@ class Arena(SavedArena):
             column = arena.column(name)
             assert isinstance(column, RaggedColumn)
             column.shapes[...] = shapes
-            np.cumsum(row_elements(name, shapes), out=column.offsets[1:])
+            column.offsets[...] = row_ends(row_elements(name, shapes))
         return arena
 
     def __len__(self) -> int:

@@ -16,6 +16,8 @@ _PAGES = 65536
 _LINE = 64
 _MAX_BYTES = 1 << 62
 
+INDEX = "_index"  # the column that says which rows a dataset shows
+
 OFFSET_DTYPE = np.dtype(np.int64)
 SHAPE_DTYPE = np.dtype(np.int32)
 GRID_DTYPE = np.dtype(np.int64)
@@ -135,6 +137,13 @@ def row_elements(name: str, shapes: NDArray[np.int64]) -> NDArray[np.int64]:
         raise SchemaError(f"column {name!r} would have over {_MAX_BYTES} elements")
     elements: NDArray[np.int64] = shapes.prod(axis=1, dtype=np.int64)
     return elements
+
+
+def row_ends(elements: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return int64 [N + 1]: where each row begins, and the last one ends, if none has a gap."""
+    ends = np.zeros(len(elements) + 1, OFFSET_DTYPE)
+    np.cumsum(elements, out=ends[1:])
+    return ends
 
 
 def _check_field(name: str, column: Field) -> None:

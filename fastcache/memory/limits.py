@@ -16,7 +16,7 @@ import psutil
 
 from fastcache.errors import BlockError
 from fastcache.memory.cgroups import cgroup_limits
-from fastcache.memory.system import Limit, SystemFiles
+from fastcache.memory.system import Limit, SystemFiles, nearest_folder
 
 if sys.platform != "win32":
     import resource
@@ -119,11 +119,8 @@ def disk_limit(folder: Path) -> Limit:
     BlockError
         If the system does not tell.
     """
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
     try:
-        free = shutil.disk_usage(place).free  # statvfs: f_bavail * f_frsize
+        free = shutil.disk_usage(nearest_folder(folder)).free  # statvfs: f_bavail * f_frsize
     except OSError as error:
         raise BlockError(
             error.errno or 0,

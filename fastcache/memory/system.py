@@ -19,6 +19,14 @@ class Limit:
     total: int | None = field(default=None, compare=False)
 
 
+def nearest_folder(folder: Path) -> Path:
+    """Return a folder, or the nearest above it that is there."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place
+
+
 class SystemFiles:
     """The system's files below a root, and which of them made no sense."""
 

@@ -9,9 +9,11 @@ from weakref import WeakKeyDictionary
 import numpy.typing as npt
 
 from fastcache.errors import ClosedError, FastcacheError, NotKeptError
+from fastcache.fill.own_columns import rows_shown
 from fastcache.memory.arena import Arena
-from fastcache.memory.columns import Column, DenseColumn, RaggedColumn
-from fastcache.memory.row_numbers import AllRows, RowNumbers
+from fastcache.memory.columns import Column, RaggedColumn
+from fastcache.memory.layout import INDEX
+from fastcache.memory.row_numbers import RowNumbers
 from fastcache.memory.windows import WindowColumn
 from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
@@ -21,7 +23,6 @@ from fastcache.read.pipeline import Pipeline
 from fastcache.read.readers import make_reader, make_readers
 from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
 
-_INDEX = "_index"
 _PATHS = Text()
 
 
@@ -151,12 +152,8 @@ class ArenaReader:
         if self._opened is None:
             readers = make_readers(self.arena, self.fields)
             shown = self.catalog["visible"]
-            rows: RowNumbers = AllRows(shown)
-            if _INDEX in self.arena.layout.columns:
-                index = self.arena.column(_INDEX)
-                assert isinstance(index, DenseColumn)
-                rows = index.rows[:shown]
-            self._opened = readers, rows
+            index = self.arena.column(INDEX) if INDEX in self.arena.layout.columns else None
+            self._opened = readers, rows_shown(index, shown)
         return self._opened
 
 

@@ -12,7 +12,7 @@ from fastcache.errors import ArgumentError, SchemaError
 from fastcache.memory.files.derive import derive_plan
 from fastcache.memory.files.naming import LINE, MOST_BYTES, PAGE, check_column_name
 from fastcache.memory.files.plan import Cut, FilePlan, Saved, is_cut
-from fastcache.memory.layout import ArenaLayout, plan_layout
+from fastcache.memory.layout import ArenaLayout, plan_layout, row_elements, row_ends
 from fastcache.schema import Derived, Field, Once, Text
 
 _SMALLEST, _LARGEST, _SHARDS = 64 << 20, 4 << 30, 1024
@@ -148,9 +148,8 @@ def _rows_of(layout: ArenaLayout, names: Sequence[str]) -> FamilyRows:
     for name in names:
         field = layout.columns[name].field
         if field.row_shape is None:
-            ends = np.zeros(first.count + 1, np.int64)
-            np.cumsum(layout.ragged_shapes[name].prod(axis=1, dtype=np.int64), out=ends[1:])
-            elements[name], itemsizes[name] = ends, field.itemsize
+            elements[name] = row_ends(row_elements(name, layout.ragged_shapes[name]))
+            itemsizes[name] = field.itemsize
         else:
             strides[name] = field.row_bytes or 0
     return FamilyRows(strides, elements, itemsizes, first.count)

@@ -14,6 +14,7 @@ import xxhash
 
 from fastcache.errors import ArenaFileError, ArenaFormatError, BudgetError, FastcacheError
 from fastcache.memory.files.naming import PAGE, SUMMED, TEMPORARY
+from fastcache.memory.system import nearest_folder
 from fastcache.memory.units import format_bytes
 
 _ZEROS = memoryview(bytes(PAGE))
@@ -26,9 +27,7 @@ _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 def free_bytes(folder: Path) -> int:
     """Return what the file system of a folder, or of the nearest that is there, has left."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return shutil.disk_usage(nearest_folder(folder)).free
 
 
 def disk_full(folder: Path, need: int) -> BudgetError:

@@ -11,13 +11,14 @@ columns one after the other, the parts of a column side by side and each on a pa
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcache.memory.files import naming
 from fastcache.memory.files.header import Tensor, make_header
-from fastcache.memory.layout import ArenaLayout
+from fastcache.memory.layout import SHAPE_DTYPE, ArenaLayout, row_elements, row_ends
 from fastcache.schema import Field, Nothing, Scalar, Text
 
 
@@ -152,16 +153,22 @@ class FilePlan:
                 return family.shards
         return ()
 
-    def offsets(self, name: str, shapes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return int64 [N + 1]: where the rows of a ragged column begin, in elements.
+    def tables_of_rows(self, name: str, shapes: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Return what the columns file has of the rows of a ragged column.
 
         Parameters
         ----------
         name : str
-        shapes : int64 array [N, ndim]
+        shapes : int array [N, ndim]
         """
-        offsets = np.zeros(len(shapes) + 1, np.int64)
-        np.cumsum(shapes.prod(axis=1, dtype=np.int64), out=offsets[1:])
+        return {
+            naming.OFFSETS + name: self._offsets(name, shapes.astype(np.int64)),
+            naming.SHAPES + name: shapes.astype(SHAPE_DTYPE),
+        }
+
+    def _offsets(self, name: str, shapes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return int64 [N + 1]: where each row begins, in elements."""
+        offsets = row_ends(row_elements(name, shapes))
         base, itemsize = self.layout.columns[name].values, self.saved[name].field.itemsize
         for shard in self.shards_of(name):
             rows = slice(shard.first, shard.first + shard.rows)

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-import numpy as np
-
 from fastcache.memory.files.cut import FamilyRows, quantum_of, shard_limit
 from fastcache.memory.files.derive import derive_plan
 from fastcache.memory.files.mixed import MixedColumn
 from fastcache.memory.files.plan import Cut, Family, FilePlan, Saved, is_cut
-from fastcache.memory.layout import row_elements
+from fastcache.memory.layout import row_elements, row_ends
 from fastcache.schema import Text
 
 # None: an array that is there once, and is not edited.
@@ -106,9 +104,7 @@ def _rows_of(old: FilePlan | None, made: Mapping[str, MixedColumn]) -> FamilyRow
         field = column.field
         itemsizes[name], size = field.itemsize, field.row_bytes
         if size is None:
-            ends = np.zeros(len(column) + 1, np.int64)
-            np.cumsum(row_elements(name, column.shapes), out=ends[1:])
-            elements[name] = ends
+            elements[name] = row_ends(row_elements(name, column.shapes))
         else:
             before = None if old is None else old.saved[name]
             strides[name] = size

@@ -161,9 +161,7 @@ class Rewrite:
                 stride = None if isinstance(field, Text) else field.itemsize
                 parts[name] = column.pieces(0, len(column), stride)
             if field.row_shape is None:
-                shapes = column.shapes
-                parts[naming.OFFSETS + name] = self.plan.offsets(name, shapes)
-                parts[naming.SHAPES + name] = shapes.astype(np.int32)
+                parts |= self.plan.tables_of_rows(name, column.shapes)
         return parts
 
     def _write(self, name: str, shard: Shard, parts: Mapping[str, Any]) -> FileEntry:

@@ -70,8 +70,7 @@ def _tables(plan: FilePlan, columns: Mapping[str, Column]) -> dict[str, Any]:
         if isinstance(column.field, Scalar | Text):
             parts[name] = part_of(plan, name, column, 0, len(column))
         if isinstance(column, RaggedColumn):
-            parts[naming.OFFSETS + name] = plan.offsets(name, column.shapes.astype(np.int64))
-            parts[naming.SHAPES + name] = column.shapes
+            parts |= plan.tables_of_rows(name, column.shapes)
         elif not isinstance(column, DenseColumn):
             parts[naming.GRIDS + name] = column.grids
     return parts

@@ -7,10 +7,9 @@ from fastcache.errors import ArenaFormatError
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn
 from fastcache.memory.files.naming import MOST_BYTES
 from fastcache.memory.files.plan import FilePlan
+from fastcache.memory.layout import INDEX
 from fastcache.memory.windows import WindowColumn
 from fastcache.schema import Windows
-
-INDEX = "_index"  # the dataset's table of rows
 
 
 def check_values(plan: FilePlan, name: str, column: Column) -> None:
