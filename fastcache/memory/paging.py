@@ -11,6 +11,7 @@ epoch finds next to nothing when it comes by again.
 import errno
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -29,7 +30,9 @@ from fastcache.memory.reads import pages_read
 _PAGE = 4096  # C rounds to those that the system has
 _AROUND = 1 << 20  # fetched with what is missed, if all fits
 _SPARE, _SPARE_MOST = 0.3, 2 << 30  # share of the room, and bytes where that would be much more
-_SURVEY = 512 << 20  # bytes of samples from one look at the system's limits to the next
+# From one look at the system's limits to the next: bytes of samples, and seconds, since what is in
+# memory comes faster than any disk could give it, and looking takes a millisecond.
+_SURVEY, _SURVEY_SECONDS = 512 << 20, 0.1
 _LOOK = 64  # samples from one look at what had to be read to the next
 _PROBE = 8  # of so many chunks that are not due, some samples of one are asked for
 _QUEUE = 4  # chunks that wait for the helper thread at most
@@ -103,7 +106,7 @@ class Paging:
         self.ahead = self._count = layout.count
         self._undue = 0
         self._drop = "pageout"
-        self._unsurveyed = _SURVEY
+        self._unsurveyed, self._surveyed = _SURVEY, -_SURVEY_SECONDS
         self._watches: dict[str, _Watch] = {}
         self._pending: deque[Future[None]] = deque()
         self._owner = os.getpid()
@@ -125,7 +128,8 @@ class Paging:
             How many these are.
         """
         self._unsurveyed += samples * self._sample_bytes
-        if self._unsurveyed >= _SURVEY:
+        since = time.monotonic() - self._surveyed
+        if self._unsurveyed >= _SURVEY and since >= _SURVEY_SECONDS:
             self.survey()
         watch = self._watches.setdefault(who, _Watch())
         return watch.reading(samples) or self.passes
@@ -137,7 +141,7 @@ class Paging:
 
     def survey(self) -> None:
         """Find out whether everything fits, and have the kernel read accordingly."""
-        self._unsurveyed = 0
+        self._unsurveyed, self._surveyed = 0, time.monotonic()
         total = sum(one.total_bytes for one in tuple(_open))
         room = self._room()
         free = spare(room)

@@ -4,6 +4,7 @@ import errno
 import gc
 import os
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,13 +135,18 @@ def test_arenas_share_the_room():
     assert _block.calls[-1][0] == "normal"
 
 
-def test_the_room_is_looked_at_again():
+@pytest.mark.parametrize(("seconds", "times"), [(paging._SURVEY_SECONDS, 3), (0, 1)])
+def test_the_room_is_looked_at_again(monkeypatch, seconds, times):
+    """E8: after so many bytes, but not as often as they come where all is in memory."""
+    now = [100.0]
+    monkeypatch.setattr(paging, "time", SimpleNamespace(monotonic=lambda: now[0]))
     asked = []
     one = Paging(Told(), LAYOUT, lambda: asked.append(1) or LAYOUT.total_bytes * 9)
     sample = LAYOUT.total_bytes // ROWS
     for _ in range(3 * paging._SURVEY // sample // 64):
         one.due("reading", 64)
-    assert len(asked) == 3
+        now[0] += seconds
+    assert len(asked) == times
 
 
 def test_nothing_is_asked_for_while_nothing_had_to_be_read(monkeypatch):
