@@ -1,0 +1,82 @@
+"""Recipes as the C core takes them: steps, and what is drawn of them for one sample.
+
+The dtypes are the structs of csrc/fastcache_recipe.h, field by field.
+"""
+
+import numpy as np
+
+from fastcache.transforms.geometry import GEOMETRY
+
+MOST_STAGES, MOST_COLOURS, MOST_ERASED = 4, 8, 4
+
+# Name to number of fc_step_kind.
+KINDS = {
+    name: number
+    for number, name in enumerate(
+        (
+            *("resize", "resize_short", "center_crop", "random_crop", "random_resized_crop"),
+            *("letter_box", "flip_x", "flip_y", "colour_jitter", "greyscale", "erase"),
+        )
+    )
+}
+PADDINGS = {"constant": 0, "edge": 1, "reflect": 2, "symmetric": 3}
+COLOURS = {"brightness": 0, "contrast": 1, "saturation": 2, "hue": 3, "grey": 4}
+
+STEP = np.dtype(
+    [
+        ("kind", np.int32),
+        ("filter", np.int32),
+        ("number", np.int32, 8),
+        ("real", np.float64, 8),
+        ("value", np.float32, 4),
+        ("fill", np.uint8, 4),
+    ],
+    align=True,
+)
+COLOUR = np.dtype([("kind", np.int32), ("amount", np.float32)], align=True)
+STAGE = np.dtype(
+    [
+        ("geometry", GEOMETRY),
+        ("filter", np.int32),
+        ("padding", np.int32),
+        ("fill", np.uint8, 4),
+        ("flip_y", np.int32),
+        ("flip_x", np.int32),
+        ("colours", np.int32),
+        ("colour", COLOUR, MOST_COLOURS),
+    ],
+    align=True,
+)
+ERASED = np.dtype(
+    [
+        *((name, np.int32) for name in ("y", "x", "h", "w", "with")),
+        ("value", np.float32, 4),
+        ("step", np.uint32),
+    ],
+    align=True,
+)
+DRAWN = np.dtype(
+    [
+        ("stages", np.int32),
+        ("erased", np.int32),
+        ("stage", STAGE, MOST_STAGES),
+        ("erase", ERASED, MOST_ERASED),
+    ],
+    align=True,
+)
+MAP = np.dtype(
+    [
+        *((name, np.float64) for name in ("scale_y", "shift_y", "scale_x", "shift_x")),
+        *((name, np.int32) for name in ("h", "w")),
+    ],
+    align=True,
+)
+EMIT = np.dtype(
+    [
+        *((name, np.int32) for name in ("element", "planar", "channels", "scaling")),
+        ("mean", np.float32, 4),
+        ("std", np.float32, 4),
+        ("streaming", np.int32),
+    ],
+    align=True,
+)
