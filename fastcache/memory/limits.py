@@ -54,8 +54,20 @@ def _machine(system: SystemFiles) -> Limit:
     if available is None:
         if stated:
             system.refuse("proc/meminfo")
-        available = int(psutil.virtual_memory().available)  # no Linux, or an old one
+        available = _asked_otherwise()
     return Limit("available memory", available, _kilobytes(text, "MemTotal")[1])
+
+
+def _asked_otherwise() -> int:
+    """Return the memory that is available where /proc does not tell: no Linux, or an old one."""
+    try:
+        return int(psutil.virtual_memory().available)
+    except OSError as error:
+        raise BlockError(
+            error.errno or 0,
+            f"the memory that is available cannot be read ({error.strerror}); close files or other "
+            "datasets, or raise the limit of open files (ulimit -n)",
+        ) from error
 
 
 def _address_space(system: SystemFiles) -> Iterator[Limit]:

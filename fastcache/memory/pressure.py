@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 from fastcache.errors import ArgumentError, ArgumentTypeError
@@ -64,15 +65,15 @@ def memory_pressure(root: Path = Path("/")) -> MemoryPressure | None:
     MemoryPressure or None
         None where no limit says what it allows in all.
     """
-    known = [
-        (1 - limit.bytes / limit.total, limit.total, limit)
+    known = [  # more may be free than there is in all: files of the system may contradict
+        (max(0, limit.total - limit.bytes), limit.total, limit.name)
         for limit in system_limits(root).limits
         if limit.total
     ]
     if not known:
         return None
-    fraction, total, limit = max(known, key=lambda entry: entry[0])
-    return MemoryPressure(total - limit.bytes, total, limit.name, fraction, _stalled(root))
+    used, total, name = max(known, key=lambda entry: entry[0] / entry[1])
+    return MemoryPressure(used, total, name, used / total, _stalled(root))
 
 
 def _stalled(root: Path) -> float | None:
@@ -105,7 +106,7 @@ class PressureHandle:
         self._armed = False
         try:
             self._callback(now)
-        except Exception:  # noqa: BLE001 - it is the user's, and others are to be called yet
+        except BaseException:  # noqa: BLE001 - sys.exit() too: others are to be called yet
             _log.exception("a callback for memory pressure failed (%s)", now)
 
 
@@ -158,8 +159,19 @@ class _Watch:
                 handle._see(now)
 
     def _run(self, stop: threading.Event) -> None:
+        failing = False
         while not stop.wait(self._interval):
+            failing = not self._could_look(failing)
+
+    def _could_look(self, told: bool) -> bool:
+        """Look once; where that fails, say so unless it was told, since the next may go well."""
+        try:
             self.look()
+        except Exception:  # noqa: BLE001 - no descriptors, say
+            if not told:
+                _log.exception("memory pressure cannot be told now; watching goes on")
+            return False
+        return True
 
 
 _watch = _Watch()
@@ -206,7 +218,7 @@ def on_memory_pressure(
     """
     if not callable(callback):
         raise ArgumentTypeError(f"callback={callback!r}: give a function that takes one argument")
-    is_number = isinstance(fraction, int | float) and not isinstance(fraction, bool)
+    is_number = isinstance(fraction, Real) and not isinstance(fraction, bool)
     if not is_number or not 0 < fraction < 1:
         raise ArgumentError(f"fraction={fraction!r}: give a share between 0 and 1, such as 0.9")
     handle = PressureHandle(callback, float(fraction))

@@ -1,7 +1,6 @@
 """ArenaSampler: which samples an epoch takes, in which order, and where to go on after a stop."""
 
 from collections.abc import Iterator, Mapping, Sized
-from dataclasses import dataclass
 from typing import Any
 
 from torch.utils.data import Sampler
@@ -18,19 +17,9 @@ from fastcache.read.sampler_arguments import (
     part_of,
     ranks_for,
 )
-from fastcache.read.sampler_state import SamplerState
+from fastcache.read.sampler_state import Run, SamplerState
 
 _CHUNK = 1 << 12  # samples whose order is made at once
-
-
-@dataclass
-class _Run:
-    """An iteration: what of which epoch it gives, and what it has given."""
-
-    epoch: int
-    share: Share
-    taken: int = 0
-    done: bool = False
 
 
 class ArenaSampler(Sampler[int]):
@@ -56,6 +45,7 @@ class ArenaSampler(Sampler[int]):
     drop_last : bool
         Ranks take equal numbers of samples. False: some samples, from the epoch's beginning, are
         taken once more at its end; at most ``world - 1``. True: as many are left out instead.
+        Samples of a ``shard=`` that failed (``on_error="skip"``) are made up for in the same way.
     block : int, optional
         Samples of a block. None: as many as take 16 MiB in the arena; 1024 where `ds` does not
         tell.
@@ -133,7 +123,7 @@ class ArenaSampler(Sampler[int]):
         self._part = part_of(ds)
         self.rank, self.world = ranks_for(self._part, rank, world)
         self._position = 0  # of the next iteration
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._share(0)
 
     def __len__(self) -> int:
@@ -154,22 +144,27 @@ class ArenaSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         # All of this runs with the first sample asked for: loaders make iterators that they never
         # use, which must not count as an epoch.
-        run = _Run(self.epoch, self._share(self._position))
+        run = Run(self.epoch, self._share(self._position))
         self._run = run
         self.epoch, self._position = run.epoch + 1, 0
         chunks = self._chunks(run)
         read_ahead = getattr(self.ds, "read_ahead", None)
         if read_ahead is not None:
             chunks = advised(chunks, read_ahead, self.ahead)
-        for chunk in chunks:
-            for index in chunk.tolist():
-                run.taken += 1
-                yield index
-        run.done = True
+        try:
+            for chunk in chunks:
+                for index in chunk.tolist():
+                    run.taken += 1
+                    yield index
+            run.done = True
+        finally:
+            run.live = False
 
-    def _chunks(self, run: _Run) -> Iterator[Ints]:
+    def _chunks(self, run: Run) -> Iterator[Ints]:
         share = run.share
-        order = Order(share.count, self.shuffle, self.seed, run.epoch, self.block, self.window)
+        # No more than there are: larger numbers mean the same, and overflow.
+        block, window = (min(value, max(1, share.count)) for value in (self.block, self.window))
+        order = Order(share.count, self.shuffle, self.seed, run.epoch, block, window)
         for begin in range(0, len(share), _CHUNK):
             yield order.at(share.positions(begin, begin + _CHUNK))
 
@@ -181,7 +176,7 @@ class ArenaSampler(Sampler[int]):
         epoch = checked_int("epoch", epoch, 0, LARGEST_EPOCH)
         if epoch != self.epoch:
             self._position = 0
-        if self._run is not None and epoch != self._run.epoch:
+        if self._run is not None and (epoch != self._run.epoch or not self._run.live):
             self._run = None
         self.epoch = epoch
 
@@ -205,7 +200,8 @@ class ArenaSampler(Sampler[int]):
         Raises
         ------
         ArgumentError
-            If `consumed` is more than was handed out.
+            If `consumed` is more than was handed out, and that was not all of them: a short last
+            batch may be counted as a whole one.
         """
         return self._state(consumed).to_dict()
 
@@ -213,10 +209,12 @@ class ArenaSampler(Sampler[int]):
         run, epoch, position = self._run, self.epoch, self._position
         given = 0 if run is None else run.taken
         if consumed is not None and checked_int("consumed", consumed, 0) > given:
-            raise ArgumentError(
-                f"consumed={consumed}: this iteration has handed out {given} samples; count those "
-                "of this rank since its loop began"
-            )
+            if run is None or given < len(run.share):
+                raise ArgumentError(
+                    f"consumed={consumed}: this iteration has handed out {given} samples; count "
+                    "those of this rank since its loop began"
+                )
+            consumed = given  # whoever counts batches counts a short last one as a whole
         if run is not None and not (run.done and consumed is None):
             taken = given if consumed is None else consumed
             epoch, position = run.epoch, run.share.reached(taken)

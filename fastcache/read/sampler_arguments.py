@@ -33,10 +33,18 @@ class Part(NamedTuple):
     least: int
 
     def whole(self, count: int, drop_last: bool) -> int:
-        """Return how many samples an epoch takes on each rank, of the `count` that are here."""
-        if not self.least <= count <= self.most:  # some failed, or the user chose among them
-            return count
-        return self.least if drop_last else self.most
+        """Return how many samples an epoch takes on each rank, of the `count` that are here.
+
+        It is the same number on all ranks, whatever failed on some: unequal steps would have them
+        wait for one another without end.
+        """
+        whole = self.least if drop_last else self.most
+        if whole and not count:
+            raise ArgumentError(
+                f"rank {self.rank} of {self.world} has no sample, and others have {whole}: use "
+                "fewer ranks, or drop_last=True"
+            )
+        return whole
 
 
 def check_kinds(ds: object, shuffle: object, drop_last: object) -> None:

@@ -5,8 +5,31 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from fastcache.errors import ArgumentError
-from fastcache.read.order import Shuffle
+from fastcache.read.order import Share, Shuffle
 from fastcache.read.sampler_arguments import LARGEST_EPOCH, LARGEST_SEED, checked_int
+
+
+@dataclass
+class Run:
+    """An iteration: what of which epoch it gives, and what it has given.
+
+    Attributes
+    ----------
+    epoch : int
+    share : Share
+    taken : int
+        Samples that were handed out.
+    done : bool
+        Whether these were all.
+    live : bool
+        Whether somebody still iterates.
+    """
+
+    epoch: int
+    share: Share
+    taken: int = 0
+    done: bool = False
+    live: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,14 +65,19 @@ class SamplerState:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "SamplerState":
         """Return the state that `to_dict` wrote; raise ArgumentError for anything else."""
+        if not isinstance(data, Mapping):
+            raise ArgumentError(f"no state of an ArenaSampler: {data!r}")
         missing = [key.name for key in fields(cls) if key.name not in data]
         if missing:
             raise ArgumentError(f"no state of an ArenaSampler: it lacks {', '.join(missing)}")
+        n = checked_int("n", data["n"], 0)
+        # With shard=, an epoch may take more samples than there are, some of them twice.
+        most = LARGEST_EPOCH if data["shard"] else n
         return cls(
             seed=checked_int("seed", data["seed"], 0, LARGEST_SEED),
             epoch=checked_int("epoch", data["epoch"], 0, LARGEST_EPOCH),
-            position=checked_int("position", data["position"], 0),
-            n=checked_int("n", data["n"], 0),
+            position=checked_int("position", data["position"], 0, most),
+            n=n,
             shuffle=data["shuffle"],
             block=checked_int("block", data["block"], 1),
             window=checked_int("window", data["window"], 1),

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 
 import pytest
@@ -62,6 +63,36 @@ def test_an_exception_is_logged_and_the_others_are_called(monkeypatch, caplog):
     assert len(seen) == 2
     assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError] * 2
     assert "95%" in caplog.records[0].getMessage()
+
+
+def test_a_callback_that_exits_does_not_end_the_others(monkeypatch):
+    script, seen = Script(monkeypatch, at(0.95)), []
+    fc.on_memory_pressure(lambda now: sys.exit())
+    fc.on_memory_pressure(seen.append)
+    script.run()
+    assert len(seen) == 1
+
+
+def test_watching_goes_on_after_a_look_that_failed(monkeypatch, caplog):
+    """C1: no descriptors, say; it is told once, not every second."""
+    looks, called = iter([OSError(24, "no files"), OSError(24, "no files")]), threading.Event()
+
+    def read():
+        for error in looks:
+            raise error
+        return at(0.95)
+
+    monkeypatch.setattr(pressure._watch, "_interval", 0.001)
+    monkeypatch.setattr(pressure._watch, "_read", read)
+    with caplog.at_level(logging.ERROR, "fastcache"):
+        handle = fc.on_memory_pressure(lambda now: called.set())
+        assert called.wait(60)
+        handle.cancel()
+    assert [r.getMessage() for r in caplog.records] == [
+        "memory pressure cannot be told now; watching goes on"
+    ]
+    for thread in threads():
+        thread.join(60)
 
 
 def test_a_callback_may_cancel_itself_and_others(monkeypatch):
@@ -183,6 +214,12 @@ def test_how_long_is_waited(tmp_path, text, stalled):
     host = Host(tmp_path)
     host.write("proc/pressure/memory", text)
     assert memory_pressure(tmp_path).stalled == stalled
+
+
+def test_more_is_free_than_there_is(tmp_path):
+    """C1: files that contradict one another make no negative share."""
+    Host(tmp_path).meminfo(32 * GIB, total=8 * GIB)
+    assert memory_pressure(tmp_path).used == 0
 
 
 def test_a_machine_that_does_not_tell_its_size(tmp_path):

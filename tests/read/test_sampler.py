@@ -3,10 +3,12 @@
 import copy
 import pickle
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from reading import photo_set
 from sampling import Plain, joined
 from torch.utils.data import BatchSampler, DataLoader
@@ -14,6 +16,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 import fastcache as fc
 from fastcache.errors import ArgumentError
+from fastcache.read import sampler_arguments
 from fastcache.read.order import Order
 
 
@@ -220,3 +223,39 @@ def test_parts_of_a_dataset(drop_last, monkeypatch):
         with pytest.raises(ArgumentError, match="shard=|n="):
             fc.ArenaSampler(other).load_state_dict(state)
     assert len(set(seen)) == (9 if drop_last else 10)
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_parts_of_which_samples_failed(drop_last, tmp_path):
+    """D6: all ranks take as many steps as before, some samples twice."""
+    paths = [tmp_path / f"{k}.png" for k in range(11)]
+    for path in paths:
+        Image.new("L", (3, 2)).save(path)
+
+    def parts(**options):
+        source = fc.sources.Files(list(map(str, paths)), np.arange(11))
+        return [fc.ArenaDataset(source, shard=(rank, 2), **options) for rank in range(2)]
+
+    for path, _ in parts()[0].samples[:3]:
+        Path(path).write_bytes(b"broken")
+    broken = parts(on_error="skip")
+    assert sorted(map(len, broken)) in ([2, 6], [3, 5])
+    steps = 5 if drop_last else 6
+    for ds in broken:
+        found = list(fc.ArenaSampler(ds, drop_last=drop_last))
+        assert len(found) == steps
+        assert len(set(found)) == min(steps, len(ds))
+
+
+def test_a_part_without_samples():
+    """D6: it cannot take steps with the others."""
+    part = sampler_arguments.Part(rank=2, world=3, most=1, least=0)
+    with pytest.raises(ArgumentError, match="rank 2 of 3 has no sample"):
+        part.whole(0, drop_last=False)
+    assert part.whole(0, drop_last=True) == 0
+
+
+def test_blocks_larger_than_the_dataset():
+    """F5: they are one block, whatever the number says."""
+    found = list(fc.ArenaSampler(Plain(23), "blocks", block=10**30, window=10**30))
+    assert sorted(found) == list(range(23))

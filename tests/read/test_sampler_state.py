@@ -157,6 +157,23 @@ def test_a_loop_that_was_left_is_not_gone_on_with():
     assert sampler.epoch == 2
     sampler.set_epoch(7)
     assert (sampler.state_dict()["epoch"], sampler.state_dict()["position"]) == (7, 0)
+    for _ in sampler:
+        break
+    sampler.set_epoch(7)  # once more, from its beginning
+    assert (sampler.state_dict()["epoch"], sampler.state_dict()["position"]) == (7, 0)
+    assert len(list(sampler)) == 50
+
+
+def test_a_short_last_batch_may_be_counted_as_a_whole_one():
+    """F5: as the example of the class does; more than that is an error yet."""
+    (sampler,) = samplers(50, 1)
+    for step, _ in enumerate(DataLoader(range(50), 20, sampler=sampler), 1):
+        if step == 3:
+            assert sampler.state_dict(consumed=step * 20)["position"] == 50
+    iterator = iter(sampler)
+    next(iterator)
+    with pytest.raises(ArgumentError, match="has handed out 1 samples"):
+        sampler.state_dict(consumed=20)
 
 
 def test_the_seed_goes_with_the_state(tmp_path):
@@ -177,6 +194,7 @@ STATES = [
     ({"epoch": 0.5}, "epoch=0.5"),
     ({"position": -3}, "position=-3"),
     ({"position": "3"}, "position='3'"),
+    ({"position": 51}, "position=51"),
     ({"block": 0}, "block=0"),
     ({"window": None}, "window=None"),
 ]
@@ -190,6 +208,8 @@ def test_states_that_do_not_fit(change, message):
     with pytest.raises(ArgumentError, match=message):
         sampler.load_state_dict(before | {"seed": 3} | change)
     assert sampler.state_dict() == before
+    with pytest.raises(ArgumentError, match="no state of an ArenaSampler: None"):
+        sampler.load_state_dict(None)
     with pytest.raises(ArgumentError, match="lacks epoch, position"):
         sampler.load_state_dict({k: v for k, v in before.items() if k not in ("epoch", "position")})
 
