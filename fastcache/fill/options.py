@@ -70,6 +70,8 @@ class FillOptions:
             )
         if self.cache_dir is not None:
             object.__setattr__(self, "cache_dir", os.fsdecode(self.cache_dir))
+            if not self.cache_dir:
+                raise ArgumentError('cache_dir="": give a folder ("." is the one you are in)')
         _one_of("on_error", self.on_error, get_args(OnError))
         if not (self.progress is None or isinstance(self.progress, bool | Callable)):
             raise ArgumentError(f"progress={self.progress!r}: give None, a bool or a callable")
