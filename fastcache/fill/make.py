@@ -2,6 +2,7 @@
 
 from fastcache.fill.build import fill_arena
 from fastcache.fill.cached import cached_arena
+from fastcache.fill.failures import memory_told
 from fastcache.fill.options import FillOptions
 from fastcache.fill.temporary import temporary_arena
 from fastcache.fill.together import fill_together
@@ -16,8 +17,9 @@ def make_arena(source: Source, options: FillOptions) -> Arena:
     ``home="disk"`` was asked for; there the ranks of a node have one together: see
     :mod:`fastcache.fill.together`.
     """
-    if options.cache_dir is not None:
-        return cached_arena(source, options)
-    if options.home == "disk":
-        return temporary_arena(source, options)
-    return fill_together(source, options, lambda team: fill_arena(source, options, team=team))
+    with memory_told("making an arena"):
+        if options.cache_dir is not None:
+            return cached_arena(source, options)
+        if options.home == "disk":
+            return temporary_arena(source, options)
+        return fill_together(source, options, lambda team: fill_arena(source, options, team=team))
