@@ -2,6 +2,7 @@
 
 from fastcache.fill.build import fill_arena
 from fastcache.fill.cached import cached_arena
+from fastcache.fill.failures import memory_told
 from fastcache.fill.options import FillOptions
 from fastcache.fill.temporary import temporary_arena
 from fastcache.fill.together import Team, fill_together
@@ -22,7 +23,8 @@ def make_arena(source: Source, options: FillOptions) -> Arena:
             return cached_arena(source, options)
         return fill_arena(source, options, team=team)
 
-    if options.home == "disk" or (options.cache_dir is not None and options.home == "auto"):
-        made = temporary_arena if options.cache_dir is None else cached_arena
-        return made(source, options)
-    return fill_together(source, options, fill)
+    with memory_told("making an arena"):
+        if options.home == "disk" or (options.cache_dir is not None and options.home == "auto"):
+            made = temporary_arena if options.cache_dir is None else cached_arena
+            return made(source, options)
+        return fill_together(source, options, fill)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from fastcache.errors import ArgumentError
 from fastcache.fill.costs import MemorySpeed
+from fastcache.fill.failures import memory_told
 from fastcache.fill.file_table import FileTable
 from fastcache.fill.limits import Limits
 from fastcache.fill.measure import SECONDS, measure_memory
@@ -111,13 +112,14 @@ def plan_for(
         for name, choice in choices.items()
     }
     made = as_source(source, infer=infer, frozen=frozen, parallel=parallel, color=color)
-    tables: dict[str, FileTable] | None = {} if len(options) > 1 else None
-    memory = measure_memory() if measure else None
-    reading = read_budget(budget)
-    plans = {
-        name: _plan(Preparation(made, option, tables), reading, memory, SECONDS / len(options))
-        for name, option in options.items()
-    }
+    with memory_told("planning"):
+        tables: dict[str, FileTable] | None = {} if len(options) > 1 else None
+        memory = measure_memory() if measure else None
+        reading = read_budget(budget)
+        plans = {
+            name: _plan(Preparation(made, option, tables), reading, memory, SECONDS / len(options))
+            for name, option in options.items()
+        }
     return Plans(plans) if isinstance(store, Mapping) else plans[""]
 
 

@@ -130,7 +130,7 @@ class Preparation:
         return [*paths, ValuesColumn(INDEX, index, count)]
 
     def plan(self, budget: Reading) -> tuple[ArenaLayout, Plan]:
-        """Return where everything will lie, and the plan that says so; call it once."""
+        """Return where everything will lie, and the plan that says so; again: anew."""
         self.all_columns = [*self.columns, *self._internal_columns()]
         for column in self.all_columns:
             column.plan()
