@@ -16,6 +16,7 @@ from fastcache.fill.options import FillOptions
 from fastcache.fill.origin import difference, origin_of
 from fastcache.fill.pack import pack_arena
 from fastcache.memory.arena import Arena
+from fastcache.memory.files.disk import system_calls
 from fastcache.memory.files.lock import FolderLock
 from fastcache.memory.files.manifest import read_manifest
 from fastcache.memory.files.naming import MANIFEST
@@ -42,7 +43,8 @@ def cached_arena(source: Source, options: FillOptions) -> Arena:
 
 
 def _build(source: Source, options: FillOptions, folder: Path, origin: Mapping[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    with system_calls("making cache_dir=", folder):
+        folder.mkdir(parents=True, exist_ok=True)
     lock = _take_lock(folder)
     try:
         reason = _reason(folder, origin)
