@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from fastcache.errors import ArenaFileError, BlockError, SchemaError
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.pack_plan import DiskPlan, plan_on_disk
 from fastcache.fill.plan import Plan
 from fastcache.fill.prepare import Preparation
+from fastcache.fill.temporary_folder import temporary_base
 from fastcache.memory.reading import Reading, wider
 from fastcache.memory.units import format_bytes
 from fastcache.schema import Image
@@ -95,6 +97,7 @@ def _remedies(prepared: Preparation, plan: Plan) -> Iterator[str]:
         fits = "" if plan.encoded_fits else ", which does not fit either"
         yield f'keep="encoded" needs {need}{fits}'
     yield _fewer(plan, plan.have_bytes - plan.scratch_bytes)
+    yield from _on_disk(prepared, reading)
     if plan.threads > 1 and plan.scratch_bytes > plan.have_bytes // 2:
         scratch = format_bytes(plan.scratch_bytes)
         yield f"use fewer threads= ({plan.threads} need {scratch} of scratch)"
@@ -106,6 +109,21 @@ def _fewer(plan: Plan, room: int) -> str:
     if 0 < fewer < plan.samples:
         return f"limit={fewer} samples are about what fits"
     return "take fewer of them with limit="
+
+
+def _on_disk(prepared: Preparation, memory: Reading) -> Iterator[str]:
+    """Yield what files would need, if they would fit and can be had."""
+    if prepared.options.keep == "encoded":
+        return
+    try:
+        folder = temporary_base()
+        decoded = prepared.with_store(prepared.options.store)
+        plan = plan_on_disk(decoded, folder, memory).plan
+    except (ArenaFileError, BlockError, SchemaError):  # no folder, or none for such columns
+        return
+    if plan.fits:
+        need, meanwhile = format_bytes(plan.need_bytes), format_bytes(plan.memory_bytes)
+        yield f'home="disk" needs {need} in {folder}, and {meanwhile} of memory while it fills'
 
 
 def _smaller(prepared: Preparation, plan: Plan, planned: Callable[[Preparation], Plan]) -> str:

@@ -1,5 +1,6 @@
 """``plan_for`` of arenas in files: the disk's room, and the memory while they fill."""
 
+import re
 import tempfile
 from dataclasses import replace
 
@@ -10,11 +11,13 @@ from filling import save, values
 
 import fastcache as fc
 from fastcache import transforms as T
-from fastcache.errors import ArgumentError, BudgetError
+from fastcache.errors import ArenaFileError, ArgumentError, BudgetError
 from fastcache.fill.plan import Plan
 from fastcache.memory import reading
 from fastcache.memory.limits import Limit
 from fastcache.sources import Arrays, Files, Series
+
+MIB = 1 << 20
 
 
 def arrays(_):
@@ -136,3 +139,36 @@ def test_nothing_that_can_be_read(tmp_path):
 def test_encoded_files_are_not_kept_on_a_disk(tmp_path, class_folder):
     with pytest.raises(ArgumentError, match="encoded"):
         fc.plan_for(class_folder, keep="encoded", cache_dir=tmp_path)
+
+
+def refused(**options):
+    with pytest.raises(BudgetError) as caught:
+        fc.ArenaDataset(arrays(None), budget=10_000_000, threads=1, **options)
+    return str(caught.value)
+
+
+def test_an_arena_that_memory_has_no_room_for_is_told_of_the_disk(monkeypatch):
+    """A10: in errors and in plans, where the disk has room and the rest fits."""
+    assert re.search(r'home="disk" needs 1[5-7]\S* MiB in \S+, and \S+ MiB of memory', refused())
+    plan = fc.plan_for(arrays(None), budget=10_000_000, threads=1)
+    assert any(told.startswith('home="disk" needs') for told in plan.remedies)
+    assert fc.plan_for(arrays(None), home="disk", budget=10_000_000, threads=1).fits
+    with monkeypatch.context() as patch:
+        disk_of(patch, 10 * MIB)
+        assert 'home="disk"' not in refused()
+
+    def none():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/a']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    assert 'home="disk"' not in refused()
+    with pytest.raises(ArenaFileError, match="TMPDIR"):
+        fc.plan_for(arrays(None), home="disk")
+
+
+def test_the_disk_is_no_remedy_for_files_as_they_are(class_folder):
+    plan = fc.plan_for(class_folder, keep="encoded", budget=100, threads=1)
+    assert plan.remedies and not any('home="disk"' in told for told in plan.remedies)
+    plan = fc.plan_for(class_folder, budget="9MB", store=T.Resize((512, 512)), threads=1)
+    assert plan.fits and not plan.decoded_fits  # kept in part: what has all of it decoded
+    assert any(told.startswith('home="disk" needs') for told in plan.remedies)
