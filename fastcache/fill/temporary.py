@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastcache.fill.options import Accept, FillOptions
 from fastcache.fill.pack import pack_arena
-from fastcache.fill.temporary_folder import DATA, TemporaryFolder, temporary_base
+from fastcache.fill.temporary_folder import DATA, ELSEWHERE, TemporaryFolder, temporary_base
 from fastcache.memory.arena import Arena
 from fastcache.sources.base import Source
 
@@ -20,7 +20,8 @@ def temporary_arena(
     Its files are removed when the arena is closed or the process ends. Those of a process that was
     killed are removed by the next that makes such an arena there. `accept` is as for `pack_arena`.
     """
-    folder = TemporaryFolder(base or temporary_base())
+    advice = ELSEWHERE if base is None else f"have {base} be writable, or free memory"
+    folder = TemporaryFolder(base or temporary_base(), advice)
     try:
         pack_arena(source, options, folder.path / DATA, {}, accept=accept)
         arena = Arena.open(folder.path / DATA)

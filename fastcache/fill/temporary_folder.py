@@ -15,6 +15,9 @@ from pathlib import Path
 from fastcache.errors import ArenaFileError, FastcacheError
 
 DATA = "data.arena"
+ELSEWHERE = (
+    'home="disk" needs one: have TMPDIR name a folder that can be written, or give cache_dir='
+)
 _PREFIX = "fastcache-"
 _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")  # as mkdtemp makes them
 _OWNER = "owner"  # locked by the process that the folder belongs to, for as long as it lives
@@ -34,23 +37,22 @@ def temporary_base() -> Path:
     ArenaFileError
         If there is none.
     """
-    with _advice("the folder for temporary files"):
+    with _advice("the folder for temporary files", ELSEWHERE):
         return Path(tempfile.gettempdir())
 
 
 @contextmanager
-def _advice(place: object) -> Iterator[None]:
+def _advice(place: object, what: str) -> Iterator[None]:
     """Turn the system's errors into ours, which say what to do."""
     try:
         yield
     except FastcacheError:
         raise
     except OSError as error:
-        what = "have TMPDIR name a folder that can be written, or give cache_dir="
         if error.errno in (errno.EMFILE, errno.ENFILE):
             what = "close some files, or raise ulimit -n"
         raise ArenaFileError(
-            error.errno or 0, f'home="disk" makes a folder in {place}: {error.strerror}; {what}'
+            error.errno or 0, f"a folder for temporary files in {place}: {error.strerror}; {what}"
         ) from error
 
 
@@ -64,6 +66,8 @@ class TemporaryFolder:
     ----------
     base : Path
         Where it is made.
+    advice : str
+        What to do if it cannot be.
 
     Attributes
     ----------
@@ -77,9 +81,9 @@ class TemporaryFolder:
 
     path: Path
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, advice: str = ELSEWHERE) -> None:
         self._process, self._owner, self._removed = os.getpid(), -1, True
-        with _advice(base):
+        with _advice(base, advice):
             sweep(base)
             for _ in range(_TRIES):
                 self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))

@@ -109,6 +109,7 @@ def test_a_disk_that_is_too_small(tmp_path, monkeypatch):
 def test_several_choices_stand_side_by_side(class_folder):
     plans = fc.plan_for(class_folder, store={"a": T.Resize(64), "b": T.Resize(32)}, home="disk")
     assert [plan.home for plan in plans.values()] == ["disk", "disk"]
+    assert "memory while it fills: " in str(plans)
     assert all(plan.fill_seconds for plan in plans.values())
     for name, size in (("a", 64), ("b", 32)):
         alone = fc.plan_for(class_folder, store=T.Resize(size), home="disk")

@@ -184,6 +184,12 @@ def test_folders_that_cannot_be_used_are_told_with_what_to_do(base, monkeypatch)
         temporary_arena(SOURCE, DISK)
 
 
+def test_a_folder_that_was_chosen_by_us_is_no_matter_of_tmpdir(tmp_path):
+    """What is appended to an arena lies beside it, if memory has no room."""
+    with pytest.raises(ArenaFileError, match="No such file.*be writable, or free memory"):
+        temporary_arena(SOURCE, DISK, tmp_path / "none")
+
+
 def test_a_cache_dir_that_cannot_be_made(tmp_path):
     Path(tmp_path / "file").touch()
     with pytest.raises(ArenaFileError, match="making cache_dir="):
