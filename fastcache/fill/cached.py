@@ -22,10 +22,12 @@ from fastcache.fill.options import FillOptions
 from fastcache.fill.origin import difference, origin_of
 from fastcache.fill.pack import pack_arena
 from fastcache.memory.arena import Arena
+from fastcache.memory.budget import read_budget, take
 from fastcache.memory.files.disk import system_calls
 from fastcache.memory.files.lock import FolderLock
 from fastcache.memory.files.manifest import read_manifest
 from fastcache.memory.files.naming import MANIFEST
+from fastcache.memory.reading import wider
 from fastcache.sources import ClassFolder
 from fastcache.sources.base import ImageFiles, Layout, Source
 
@@ -64,9 +66,26 @@ def cached_arena(source: Source, options: FillOptions) -> Arena:
 
 
 def _opened(folder: Path, options: FillOptions) -> Arena:
-    if options.home == "ram":
-        return Arena.load(folder, "ram", options.threads)
-    return Arena.open(folder)
+    return _into_memory(folder, options) if options.home == "ram" else Arena.open(folder)
+
+
+def _into_memory(folder: Path, options: FillOptions) -> Arena:
+    """Read an arena into memory, within the budget."""
+    with Arena.open(folder) as files:  # files have rows that are padded, memory has not
+        need, what = files.layout.total_bytes, f"{len(files):,} samples"
+        reading = read_budget(options.budget)
+        more = wider(need, reading.bytes, reading.available)
+        remedies = ('leave home="ram" out: files need not be read into memory', more)
+        reserved = take(options.budget, need, what, reading, remedies)
+        try:
+            arena = Arena.load(folder, "ram", options.threads)
+        except BaseException:
+            reserved.release()
+            raise
+    arena.on_free(reserved.release)
+    reserved.shrink(min(arena.layout.total_bytes, need))
+    reserved.settle(reserved.bytes)
+    return arena
 
 
 def _build(
@@ -76,7 +95,7 @@ def _build(
     origin: Mapping[str, Any],
     reason: Callable[[], "_Reason | None"],
 ) -> None:
-    with system_calls("making", folder):
+    with system_calls("making cache_dir=", folder):
         folder.mkdir(parents=True, exist_ok=True)
     lock = _take_lock(folder)
     try:

@@ -83,6 +83,11 @@ class FillOptions:
             raise ArgumentError(f"seed={self.seed!r}: give an int of at least 0")
         object.__setattr__(self, "shard", _checked_shard(self.shard))
 
+    @property
+    def on_disk(self) -> bool:
+        """Whether the arena is filled in files, wherever it is read from."""
+        return self.home == "disk" or self.cache_dir is not None
+
 
 def _checked_shard(shard: object) -> tuple[int, int] | None:
     if shard is None:

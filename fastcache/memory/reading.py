@@ -131,10 +131,10 @@ def shortage(
     if reading.shared:
         held = format_bytes(reading.shared)
         told.insert(0, f"close datasets that share the budget (they hold {held})")
+    others = f"{', '.join(told[:-1])}, or " if told[1:] else ""
     return BudgetError(
         f"{format_bytes(need)} are needed, {format_bytes(reading.bytes)} may be used "
-        f"(limit: {reading.limit}){reason and f'; {reason}'}; "
-        f"{', '.join(told[:-1])}, or {told[-1]}",
+        f"(limit: {reading.limit}){reason and f'; {reason}'}; {others}{told[-1]}",
         need,
         reading.bytes,
         reading.limit,
