@@ -75,6 +75,8 @@ typedef struct fc_buffer {
 } fc_buffer;
 void fc_buffer_free(fc_buffer *buffer);
 fc_status fc_buffer_reserve(fc_buffer *buffer, size_t capacity);
+/* What a buffer of that capacity takes. */
+size_t fc_buffer_bytes(size_t capacity);
 /* Open without blocking on FIFOs; FC_E_NOT_REGULAR unless a regular file. */
 fc_status fc_file_open(const char *path, int *fd, int64_t *size, int *detail);
 /* FC_E_BYTES when the file is larger than max_bytes (0: any size). */

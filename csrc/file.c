@@ -1,16 +1,64 @@
 /* file.c: opening and reading files that may be anything, and the buffer they are read into. */
 #define _POSIX_C_SOURCE 200809L
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#endif
+#ifndef _DARWIN_C_SOURCE
+#define _DARWIN_C_SOURCE /* MAP_ANON */
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fc_internal.h"
 
+#ifndef MAP_ANONYMOUS
+#define MAP_ANONYMOUS MAP_ANON
+#endif
+
+/* Larger buffers are mappings of their own.  In the heap of malloc two buffers that grow by turns
+ * leave holes behind that nothing fits into any more, and these stay in memory: it then took more
+ * than what is allocated, which is what plans count.  Clearing so many pages anew costs little
+ * beside the decoding of what needs them. */
+#define MAPPED_FROM ((size_t)256 << 10)
+/* AddressSanitizer sees the ends of what malloc gives, and nothing else. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ALL_FROM_MALLOC 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define ALL_FROM_MALLOC 1
+#endif
+
+/* Bytes of the mapping; 0: the buffer comes from malloc. */
+static size_t mapped_bytes(size_t capacity) {
+#ifdef ALL_FROM_MALLOC
+  (void)capacity;
+  return 0;
+#else
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  if (capacity < MAPPED_FROM || capacity > (size_t)PTRDIFF_MAX - FC_ROW_SLACK - page) return 0;
+  return (capacity + FC_ROW_SLACK + page - 1) / page * page;
+#endif
+}
+
+size_t fc_buffer_bytes(size_t capacity) {
+  const size_t mapped = mapped_bytes(capacity);
+  if (mapped) return mapped;
+  return capacity > SIZE_MAX - FC_ROW_SLACK ? SIZE_MAX : capacity + FC_ROW_SLACK;
+}
+
 void fc_buffer_free(fc_buffer *buffer) {
-  free(buffer->data);
+  const size_t mapped = mapped_bytes(buffer->capacity);
+  if (mapped)
+    munmap(buffer->data, mapped);
+  else
+    free(buffer->data);
   *buffer = (fc_buffer){0};
 }
 
@@ -18,9 +66,16 @@ void fc_buffer_free(fc_buffer *buffer) {
 fc_status fc_buffer_reserve(fc_buffer *buffer, size_t capacity) {
   if (capacity <= buffer->capacity) return FC_OK;
   fc_buffer_free(buffer);
-  if (capacity > SIZE_MAX - FC_ROW_SLACK) return FC_E_NOMEM;
-  buffer->data = malloc(capacity + FC_ROW_SLACK);
-  if (!buffer->data) return FC_E_NOMEM;
+  if (capacity > PTRDIFF_MAX - FC_ROW_SLACK) return FC_E_NOMEM;
+  const size_t mapped = mapped_bytes(capacity);
+  if (mapped) {
+    void *data = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) return FC_E_NOMEM;
+    buffer->data = data;
+  } else {
+    buffer->data = malloc(capacity + FC_ROW_SLACK);
+    if (!buffer->data) return FC_E_NOMEM;
+  }
   buffer->capacity = capacity;
   memset(buffer->data, 0, FC_ROW_SLACK);
   return FC_OK;

@@ -248,9 +248,9 @@ static void add_turning(fc_scratch *scratch, const fc_image_info *info, const fc
   const fc_image_spec spec_of_copy = copy_spec(spec);
   size_t pixel_bytes = (size_t)fc_pixel_bytes(spec);
   scratch->resampler = add(scratch->resampler, fc_sink_scratch(&copy, &spec_of_copy));
-  scratch->upright = (size_t)geometry->crop_h * (size_t)geometry->crop_w * pixel_bytes +
-                     FC_SINK_ROWS * fc_row_stride((size_t)geometry->crop_w, pixel_bytes) +
-                     FC_ROW_SLACK;
+  scratch->upright =
+      fc_buffer_bytes((size_t)geometry->crop_h * (size_t)geometry->crop_w * pixel_bytes +
+                      FC_SINK_ROWS * fc_row_stride((size_t)geometry->crop_w, pixel_bytes));
 }
 
 fc_scratch fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,

@@ -84,8 +84,8 @@ static size_t codec_bytes(const fc_image_info *info) {
 }
 
 static size_t kept(const fc_image_info *info, const fc_image_spec *spec) {
-  return sizeof(fc_jpeg) + rows_bytes((size_t)info->width, info->components, spec->channels) +
-         FC_ROW_SLACK;
+  return sizeof(fc_jpeg) +
+         fc_buffer_bytes(rows_bytes((size_t)info->width, info->components, spec->channels));
 }
 
 static size_t scratch(const fc_image_info *info, const fc_image_spec *spec) {

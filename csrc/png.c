@@ -86,7 +86,7 @@ static size_t scratch(const fc_image_info *info, const fc_image_spec *spec) {
   size_t pixel_bytes = ((size_t)(info->components * info->depth) + 7) / 8;
   size_t rows = rows_bytes((size_t)info->width, pixel_bytes, spec);
   size_t size = lay_out(inflated, (size_t)info->bytes, rows).size;
-  return sizeof(fc_png) + INFLATER_BYTES + FC_MAX(size, FC_PNG_TEXT_SCRATCH) + FC_ROW_SLACK;
+  return sizeof(fc_png) + INFLATER_BYTES + fc_buffer_bytes(FC_MAX(size, FC_PNG_TEXT_SCRATCH));
 }
 
 /* The compressed pixels of several chunks are joined; those of one stay where they are. */

@@ -42,8 +42,7 @@ struct fc_sink {
   int32_t use;   /* the first output row that may need `row` */
   size_t skip;   /* bytes from the start of a pushed row to x.axis.lo */
 
-  void *memory;
-  size_t capacity;
+  fc_buffer memory;
 };
 
 #define MEMORY_ALIGN 64
@@ -61,7 +60,7 @@ fc_sink *fc_sink_new(void) {
 
 void fc_sink_free(fc_sink *sink) {
   if (!sink) return;
-  free(sink->memory);
+  fc_buffer_free(&sink->memory);
   free(sink);
 }
 
@@ -137,21 +136,8 @@ size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec) {
   fc_span y = span_y(geometry), x = span_x(geometry);
   fc_carver counter = {0};
   if (y.count && x.count) place(&sink, &y, &x, spec, &counter);
-  const size_t fixed = sizeof sink + MEMORY_ALIGN;
-  return counter.used > SIZE_MAX - fixed ? SIZE_MAX : counter.used + fixed;
-}
-
-/* The sink's memory only grows; what it held is not needed any more. */
-static fc_status reserve(fc_sink *sink, size_t bytes) {
-  if (bytes <= sink->capacity) return FC_OK;
-  free(sink->memory);
-  sink->memory = NULL;
-  sink->capacity = 0;
-  if (bytes > PTRDIFF_MAX) return FC_E_NOMEM;
-  sink->memory = malloc(bytes);
-  if (!sink->memory) return FC_E_NOMEM;
-  sink->capacity = bytes;
-  return FC_OK;
+  if (counter.used > PTRDIFF_MAX - MEMORY_ALIGN) return SIZE_MAX;
+  return sizeof sink + fc_buffer_bytes(counter.used + MEMORY_ALIGN);
 }
 
 static fc_status plan_axes(fc_sink *sink, const fc_span *y, const fc_span *x,
@@ -159,10 +145,10 @@ static fc_status plan_axes(fc_sink *sink, const fc_span *y, const fc_span *x,
   fc_carver counter = {0};
   place(sink, y, x, spec, &counter);
   if (counter.used > SIZE_MAX - MEMORY_ALIGN) return FC_E_NOMEM;
-  fc_status status = reserve(sink, counter.used + MEMORY_ALIGN);
+  fc_status status = fc_buffer_reserve(&sink->memory, counter.used + MEMORY_ALIGN);
   if (status != FC_OK) return status;
-  const size_t beyond = (uintptr_t)sink->memory % MEMORY_ALIGN;
-  fc_carver carver = {(uint8_t *)sink->memory + (MEMORY_ALIGN - beyond), 0};
+  const size_t beyond = (uintptr_t)sink->memory.data % MEMORY_ALIGN;
+  fc_carver carver = {sink->memory.data + (MEMORY_ALIGN - beyond), 0};
   double *work = place(sink, y, x, spec, &carver);
 
   fc_axis_plan(&sink->y, y, spec, 0, work);

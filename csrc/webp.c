@@ -75,8 +75,8 @@ static size_t lossy_bytes(size_t height, size_t width, int alpha) {
 
 static size_t kept(const fc_image_info *info, const fc_image_spec *spec) {
   int components = coded_components((info->flags & FC_IMAGE_ALPHA) != 0, spec->channels);
-  return sizeof(fc_webp) + FC_ROW_SLACK +
-         pixels_bytes((size_t)info->height, (size_t)info->width, components, spec->channels);
+  return sizeof(fc_webp) + fc_buffer_bytes(pixels_bytes((size_t)info->height, (size_t)info->width,
+                                                        components, spec->channels));
 }
 
 static size_t scratch(const fc_image_info *info, const fc_image_spec *spec) {

@@ -18,14 +18,15 @@ cdef inline int raise_for_status(int status, int detail, object doing) except -1
         return 0
 
     import errno
+    import os
 
     from fastcache.errors import ArgumentError, BlockError, DecodeError
 
+    if status == _capi.FC_E_IO:  # of memory and mappings: no file was read
+        raise BlockError(detail, f"{doing}: {os.strerror(detail)}")
     text = f"{doing}: {describe_status(status, detail)}"
     if status == _capi.FC_E_ARGUMENT:
         raise ArgumentError(text)
-    if status == _capi.FC_E_IO:
-        raise BlockError(detail, text)
     if status == _capi.FC_E_NOMEM:
         raise BlockError(errno.ENOMEM, text)
     raise DecodeError(text)

@@ -3,6 +3,7 @@
 import time
 from contextlib import suppress
 
+from fastcache.errors import BudgetError
 from fastcache.fill.catalog import Outcome, make_catalog
 from fastcache.fill.failed import Failures
 from fastcache.fill.options import Accept, FillOptions
@@ -16,7 +17,10 @@ from fastcache.fill.together import Team
 from fastcache.memory.arena import Arena, ArenaLayout
 from fastcache.memory.budget import read_budget, take
 from fastcache.memory.layout import INDEX
+from fastcache.memory.reservation import Reservation
 from fastcache.sources.base import Source
+
+_ATTEMPTS = 20  # to reserve what was planned; each that fails let another thread have its part
 
 
 def fill_arena(
@@ -41,14 +45,8 @@ def fill_arena(
     prepared = Preparation(source, options)
     failures = Failures(prepared)
     failures.drop_unreadable()
-    budget = read_budget(options.budget)
-    layout, bare = prepared.plan(budget)
-    if accept is not None:
-        accept({n: column.field for n, column in layout.columns.items()}, layout.ragged_shapes)
-    plan = with_remedies(prepared, bare)
-    what = f"{plan.samples:,} samples"
-    reserved = take(options.budget, plan.need_bytes, what, budget, plan.remedies)
-    team.allow(options.budget, budget.bytes - plan.need_bytes)
+    layout, plan, reserved = _reserve(prepared, accept)
+    team.allow(options.budget, plan.have_bytes - plan.need_bytes)
     try:
         arena = Arena.allocate(layout, options.home, prepared.threads)
     except BaseException:
@@ -65,6 +63,31 @@ def fill_arena(
     finally:
         reserved.shrink(min(plan.arena_bytes, reserved.bytes))
     return arena
+
+
+def _reserve(prepared: Preparation, accept: Accept | None) -> tuple[ArenaLayout, Plan, Reservation]:
+    """Plan, and reserve what the plan needs.
+
+    Between the two another thread may have taken of a budget that is shared, or the system may
+    leave less: what ``keep="auto"`` has made fit is then planned anew, for what there is now.
+    """
+    options = prepared.options
+    for attempt in range(_ATTEMPTS):
+        budget = read_budget(options.budget)
+        layout, bare = prepared.plan(budget)
+        if accept is not None:
+            accept({n: column.field for n, column in layout.columns.items()}, layout.ragged_shapes)
+        plan = with_remedies(prepared, bare)
+        what = f"{plan.samples:,} samples"
+        try:
+            reserved = take(options.budget, plan.need_bytes, what, budget, plan.remedies)
+        except BudgetError:
+            overtaken = plan.fits and options.keep == "auto"
+            if not overtaken or attempt + 1 == _ATTEMPTS:
+                raise
+        else:
+            return layout, plan, reserved
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _fill(

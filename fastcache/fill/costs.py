@@ -1,6 +1,6 @@
 """What reading, decoding and copying take: the arithmetic on what `measure` found out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +46,9 @@ class MemorySpeed:
 
     fresh: float
     copy: float
+
+
+TYPICAL_MEMORY = MemorySpeed(fresh=5e-10, copy=1e-10)  # where there is none left to measure it
 
 
 @dataclass(frozen=True)
@@ -139,3 +142,22 @@ class Costs:
         units = [rate.unit for known, rate in self.decode.items() if known % 2 == python]
         typical = TYPICAL_IN_PYTHON if python else TYPICAL_IN_C
         return Rate(0.0, float(np.mean(units)) if units else typical)
+
+
+def fit(points: Sequence[tuple[int, float]]) -> Rate:
+    """Return the rate that (size, seconds) pairs follow, by least squares; neither part negative.
+
+    Pairs of one size, or a single one, give no seconds per item.
+    """
+    if not points:
+        return Rate(0.0, 0.0)
+    sizes, seconds = np.array(points, np.float64).T
+    spread = sizes - sizes.mean()
+    if (spread**2).sum() > 0:
+        unit = float((spread * seconds).sum() / (spread**2).sum())
+        item = float(seconds.mean() - unit * sizes.mean())
+        if unit >= 0 and item >= 0:
+            return Rate(item, unit)
+        if unit < 0:
+            return Rate(float(seconds.mean()), 0.0)
+    return Rate(0.0, float(seconds.sum() / max(1.0, sizes.sum())))

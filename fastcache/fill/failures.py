@@ -1,16 +1,20 @@
 """What becomes of samples that cannot be had."""
 
 import errno
-from collections.abc import Sequence
+import mmap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
-from fastcache.errors import BlockError, DecodeError
+from fastcache.errors import BlockError, DecodeError, FastcacheError, NoMemoryError
 from fastcache.fill.target import Target
 from fastcache.fill.text import printable
 from fastcache.memory.arena import DenseColumn
+from fastcache.memory.budget import read_budget
+from fastcache.memory.units import format_bytes
 
 _SHOWN = 5  # failures spelled out in the message; all are in the error's `failed`
 
@@ -26,6 +30,20 @@ def is_shortage(error: BaseException) -> bool:
     )
 
 
+def is_no_memory(error: MemoryError | OSError) -> bool:
+    """Whether an exception means that the system refused memory."""
+    return isinstance(error, MemoryError) or error.errno == errno.ENOMEM
+
+
+def is_available(size: int) -> bool:
+    """Whether the process may have so many bytes more; none of them is touched."""
+    try:
+        mmap.mmap(-1, max(size, mmap.PAGESIZE)).close()
+    except (OSError, MemoryError):
+        return False
+    return True
+
+
 def shortage(error: BaseException) -> BlockError:
     """Return the error that ends a fill when Python ran short of something."""
     number = getattr(error, "errno", None) or errno.ENOMEM
@@ -35,6 +53,33 @@ def shortage(error: BaseException) -> BlockError:
         "against the file at which it did. Close files or raise ulimit -n, use fewer threads=, or "
         "free memory",
     )
+
+
+@contextmanager
+def memory_told(what: str) -> Iterator[None]:
+    """Say of memory that Python could not get how much there is, and what to do about it.
+
+    Parameters
+    ----------
+    what : str
+        What is done within, for the message.
+
+    Raises
+    ------
+    NoMemoryError
+        For a MemoryError or an OSError that only tells ENOMEM; our own errors say more.
+    """
+    try:
+        yield
+    except (MemoryError, OSError) as error:
+        if isinstance(error, FastcacheError) or not is_no_memory(error):
+            raise
+        left = read_budget(None)
+        raise NoMemoryError(
+            f"{what}: the system refused memory ({str(error) or type(error).__name__}); it leaves "
+            f"{format_bytes(left.available)} in all (limit: {left.limit}). Free memory, raise the "
+            "limit, take fewer samples with limit=, or use fewer threads="
+        ) from error
 
 
 def check_shortage(status: npt.NDArray[np.int32], detail: npt.NDArray[np.int32]) -> None:

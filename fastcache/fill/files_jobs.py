@@ -98,6 +98,9 @@ class FilesJobs:
         if len(late):
             yield self._python_job(late, None if table.mends else 1)
         if self._column.forms is not None:
+            absent = np.flatnonzero((self._forms == kept.ABSENT) & table.good())
+            known = absent, self._places, self._column.paths
+            yield kept.stamp_job(self._rows(kept.STAMP_OF), *known, table.record)
             self._write_tables()
 
     def clear(self, arena: Target, rows: Sequence[int]) -> None:
@@ -228,8 +231,7 @@ class FilesJobs:
         return np.flatnonzero((table.status == core.NEEDS_PYTHON) & table.good() & self._wanted)
 
     def _python_job(self, rows: npt.NDArray[np.int64], threads: int | None) -> Job:
-        place = rows_of(self._arena, self._column.name)
-        store = self._column.store
+        place, store = rows_of(self._arena, self._column.name), self._column.store
 
         def work(row: int) -> int:
             pixels, path = self._in_python(row), self._column.paths[row]

@@ -93,6 +93,7 @@ class FormedColumn(ColumnFill):
         return {
             **{n: (field, None) for n, field in kept.columns_beside(self.name).items()},
             kept.ENCODED_BYTES + self.name: (kept.ENCODED_FIELD, sizes),
+            kept.STAMP_OF + self.name: (kept.STAMP_FIELD, None),
         }
 
     def counts(self) -> Mapping[str, int]:
@@ -102,4 +103,5 @@ class FormedColumn(ColumnFill):
         return {
             self.name: of_form["decoded"],
             kept.ENCODED_BYTES + self.name: of_form["encoded"],
+            kept.STAMP_OF + self.name: of_form["absent"],
         }

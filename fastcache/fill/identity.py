@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastcache.fill import pillow_step
-from fastcache.fill.digests import array_pieces, digest_of
+from fastcache.fill.digests import array_pieces, digest_of, held_pieces
 from fastcache.fill.options import FillOptions
 from fastcache.memory.budget import Budget
 from fastcache.schema import structure_to_json
@@ -55,7 +55,8 @@ def identify(source: Source, layout: Layout, options: FillOptions) -> Identity:
     """Return what tells this request from others.
 
     Arrays are digested whole, files by their absolute paths. A Dataset that is wrapped counts as
-    the same if its type, length and columns are, and 16 samples spread over it.
+    the same if its type, length and columns are, the arrays and tensors that it has as attributes,
+    and 16 samples spread over it.
     """
     asked = {field.name: getattr(options, field.name) for field in fields(options)}
     wanted = {k: _said(v) for k, v in asked.items() if k not in _EACH_ITS_OWN | _COMPARED}
@@ -93,6 +94,7 @@ def _source_texts(source: Source, layout: Layout) -> Iterator[bytes]:
         else:
             yield from _texts(feed)
     if any(isinstance(feed, Items) for feed in layout.feeds.values()):
+        yield digest_of(held_pieces(source)).encode()
         yield json.dumps(marks(source.read, len(source))).encode()
 
 

@@ -4,7 +4,8 @@ A column of images whose rows are not all decoded has columns beside it, which s
 what to do: copy pixels, decode bytes that lie in the arena, or read its file.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
+from fastcache.fill.job import ItemJob
 from fastcache.fill.limits import core_limits
 from fastcache.fill.python_step import PythonStep
 from fastcache.fill.target import dense_rows
@@ -23,16 +25,16 @@ DECODED, ENCODED, ABSENT, FAILED = range(4)
 FORM_NAMES = ("decoded", "encoded", "absent", "failed")
 
 # Names of the columns beside NAME. Users' columns cannot be called so.
-ENCODED_BYTES, FORM, PLACE, BY_PYTHON, GEOMETRY_OF = (
-    f"_{word}." for word in ("encoded", "form", "place", "python", "geometry")
+ENCODED_BYTES, FORM, PLACE, BY_PYTHON, GEOMETRY_OF, STAMP_OF = (
+    f"_{word}." for word in ("encoded", "form", "place", "python", "geometry", "stamp")
 )
-PREFIXES = (ENCODED_BYTES, FORM, PLACE, BY_PYTHON, GEOMETRY_OF)
+PREFIXES = (ENCODED_BYTES, FORM, PLACE, BY_PYTHON, GEOMETRY_OF, STAMP_OF)
 
 Forms = npt.NDArray[np.uint8]
 
 
 def columns_beside(name: str) -> dict[str, Field]:
-    """Return the columns that a column NAME has beside it, but for the encoded files'."""
+    """Return the columns that a column NAME has beside it, with a row for each of its own."""
     return {
         FORM + name: Scalar("uint8"),
         PLACE + name: Scalar("int64"),
@@ -41,7 +43,31 @@ def columns_beside(name: str) -> dict[str, Field]:
     }
 
 
-ENCODED_FIELD = Ragged("uint8", 1)
+ENCODED_FIELD = Ragged("uint8", 1)  # a row for each that is encoded
+STAMP_FIELD = Array("int64", (2,))  # a row for each that is absent
+
+
+def stamp_of(path: str) -> tuple[int, int]:
+    """Return the bytes of a file and when it was changed, by which a changed one is known."""
+    about = os.stat(path)
+    # Nanoseconds are 64 bits to us, whatever years a file system knows.
+    return about.st_size, (about.st_mtime_ns + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def stamp_job(
+    stamps: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    paths: Sequence[str],
+    failed: Callable[[int, Exception], None],
+) -> ItemJob:
+    """Return the job that notes by what the files of absent rows are known again."""
+
+    def work(row: int) -> int:
+        stamps[places[row]] = stamp_of(paths[row])
+        return 0
+
+    return ItemJob(rows.tolist(), work, failed, counted=False)
 
 
 def places(forms: Forms) -> npt.NDArray[np.int64]:
@@ -68,12 +94,14 @@ class KeptRows:
     forms : uint8 array (N,)
         DECODED, ENCODED, ABSENT or FAILED.
     places : int64 array (N,)
-        Which row of the decoded, or of the encoded ones a sample is.
+        Which row of the decoded, of the encoded or of the absent ones a sample is.
     by_python : bool array (N,)
         Whether C leaves the decoding of it to Python.
     geometry : structured array (N,), dtype GEOMETRY
     encoded : RaggedColumn
         Files as they are.
+    stamps : int64 array (M, 2)
+        Of the files of rows that are absent, when the arena was filled: see `stamp_of`.
     """
 
     forms: Forms
@@ -81,6 +109,7 @@ class KeptRows:
     by_python: npt.NDArray[np.bool_]
     geometry: npt.NDArray[np.void]
     encoded: RaggedColumn
+    stamps: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, arena: Arena, name: str) -> "KeptRows":
@@ -90,7 +119,8 @@ class KeptRows:
         )
         encoded = arena.column(ENCODED_BYTES + name)
         assert isinstance(encoded, RaggedColumn)
-        return cls(form, place, python, geometry.view(GEOMETRY).reshape(-1), encoded)
+        stamps = dense_rows(arena, STAMP_OF + name)
+        return cls(form, place, python, geometry.view(GEOMETRY).reshape(-1), encoded, stamps)
 
 
 @dataclass(frozen=True)

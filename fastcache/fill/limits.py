@@ -144,6 +144,15 @@ def check_pixels(limits: Limits, height: int, width: int) -> None:
         raise DecodeError(reason)
 
 
+def check_size(found: tuple[int, int], known: tuple[int, int]) -> None:
+    """Raise DecodeError for a file that has another height or width than when it was probed."""
+    if found != known:
+        raise DecodeError(
+            f"the file changed after it was probed: {found[0]} x {found[1]} pixels instead of "
+            f"{known[0]} x {known[1]}"
+        )
+
+
 class Probed(NamedTuple):
     """A file as the probe saw it."""
 

@@ -2,9 +2,10 @@
 
 from fastcache.fill.build import fill_arena
 from fastcache.fill.cached import cached_arena
+from fastcache.fill.failures import memory_told
 from fastcache.fill.options import FillOptions
 from fastcache.fill.temporary import temporary_arena
-from fastcache.fill.together import fill_together
+from fastcache.fill.together import Team, fill_together
 from fastcache.memory.arena import Arena
 from fastcache.sources.base import Source
 
@@ -13,11 +14,17 @@ def make_arena(source: Source, options: FillOptions) -> Arena:
     """Return a committed arena with everything that `source` holds.
 
     With ``cache_dir`` it is opened there, or built there first. Else it lies in memory, unless
-    ``home="disk"`` was asked for; there the ranks of a node have one together: see
+    ``home="disk"`` was asked for. In memory the ranks of a node have one together: see
     :mod:`fastcache.fill.together`.
     """
-    if options.cache_dir is not None:
-        return cached_arena(source, options)
-    if options.home == "disk":
-        return temporary_arena(source, options)
-    return fill_together(source, options, lambda team: fill_arena(source, options, team=team))
+
+    def fill(team: Team) -> Arena:
+        if options.cache_dir is not None:
+            return cached_arena(source, options)
+        return fill_arena(source, options, team=team)
+
+    with memory_told("making an arena"):
+        if options.home == "disk" or (options.cache_dir is not None and options.home == "auto"):
+            made = temporary_arena if options.cache_dir is None else cached_arena
+            return made(source, options)
+        return fill_together(source, options, fill)

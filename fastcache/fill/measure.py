@@ -6,14 +6,24 @@ assumed that can be tried: at most 24 files, spread over formats and sizes, and 
 
 import mmap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
 from fastcache.errors import DecodeError
-from fastcache.fill.costs import TYPICAL_IN_C, Costs, MemorySpeed, Rate, way_name, ways_of
+from fastcache.fill.costs import (
+    TYPICAL_IN_C,
+    TYPICAL_MEMORY,
+    Costs,
+    MemorySpeed,
+    fit,
+    way_name,
+    ways_of,
+)
+from fastcache.fill.failures import is_no_memory
 from fastcache.fill.file_table import FileTable
 from fastcache.fill.job import ItemJob
 from fastcache.fill.limits import open_regular
@@ -23,7 +33,8 @@ SECONDS = 0.3  # at most, but for the file under way
 
 _IN_PYTHON = 2  # files of a format that are tried in Python, which is slow
 _MOST_BYTES = 64 << 20  # of a file, and of what becomes of it: larger ones are not tried
-_MEMORY_BYTES = 16 << 20  # written and copied to find out how fast memory is
+# Written and copied to find out how fast memory is; the less where there is not so much.
+_MEMORY_BYTES = (16 << 20, 1 << 20)
 _AGAIN = 8  # a file that took less than this part of the time left is decoded twice
 
 
@@ -34,14 +45,24 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def measure_memory() -> MemorySpeed:
-    """Measure how fast memory is; takes 16 MiB twice and some hundredths of a second."""
-    target = np.empty(_MEMORY_BYTES, np.uint8)
+    """Measure how fast memory is; takes 16 MiB twice and some hundredths of a second.
+
+    Where the system does not give that much, it takes 1 MiB; without that, speeds are typical ones.
+    """
+    for size in _MEMORY_BYTES:
+        with _as_far_as_memory_goes():  # the plan is what has to fit, and not its estimate
+            return _speed_of(size)
+    return TYPICAL_MEMORY
+
+
+def _speed_of(size: int) -> MemorySpeed:
+    target = np.empty(size, np.uint8)
     # Shared pages, as an arena's are: the system gives them more slowly than private ones.
-    source = np.frombuffer(mmap.mmap(-1, _MEMORY_BYTES), np.uint8)
+    source = np.frombuffer(mmap.mmap(-1, size), np.uint8)
     fresh = _timed(lambda: source.fill(1))
     np.copyto(target, source)
     copied = _timed(lambda: np.copyto(target, source))
-    return MemorySpeed(fresh / _MEMORY_BYTES, copied / _MEMORY_BYTES)
+    return MemorySpeed(fresh / size, copied / size)
 
 
 def measure_costs(
@@ -75,7 +96,8 @@ def measure_costs(
     Notes
     -----
     Everything runs on the calling thread. A file that turns out to be damaged is passed over: it
-    is the fill's to judge. Random states are untouched: files are chosen by their sizes.
+    is the fill's to judge. Random states are untouched: files are chosen by their sizes. Where
+    there is no memory for it, no more is measured.
     """
     end = time.perf_counter() + seconds
     if memory is None:
@@ -86,10 +108,12 @@ def measure_costs(
     small = good & (output <= _MOST_BYTES) & (table.info["bytes"] <= _MOST_BYTES)
     pixels = table.height * table.width
     rows = choose(np.flatnonzero(small), ways, pixels, files)
-    trial = _Trial(spec, int(output[rows].max(initial=0)), in_python, end)
-    for row in rows.tolist():
-        shape = geometry[row : row + 1].view(np.uint8)
-        trial.take(row, table.paths[row], int(ways[row]), int(pixels[row]), shape)
+    trial = _Trial(spec, in_python, end)
+    with _as_far_as_memory_goes():
+        trial.make_room(int(output[rows].max(initial=0)))
+        for row in rows.tolist():
+            shape = geometry[row : row + 1].view(np.uint8)
+            trial.take(row, table.paths[row], int(ways[row]), int(pixels[row]), shape)
     measured = {way: fit(known) for way, known in trial.decodes.items()}
     there = set(np.unique(ways[good]).tolist())
     return Costs(
@@ -101,20 +125,32 @@ def measure_costs(
     )
 
 
+@contextmanager
+def _as_far_as_memory_goes() -> Iterator[None]:
+    """End what is measured within where the system has no memory for it."""
+    try:
+        yield
+    except (OSError, MemoryError) as error:
+        if not is_no_memory(error):
+            raise
+
+
 class _Trial:
     """Files that are read and decoded against the clock."""
 
-    def __init__(
-        self, spec: core.Spec, room: int, in_python: Callable[[int], object], end: float
-    ) -> None:
+    def __init__(self, spec: core.Spec, in_python: Callable[[int], object], end: float) -> None:
         self._spec = spec
         self._in_python = in_python
         self._end = end
         self._decoder = core.Decoder()
-        self._out = np.zeros(room, np.uint8)
-        self._out.fill(1)  # its pages are there before the clock runs, as the arena's are
+        self._out = np.zeros(0, np.uint8)
         self.reads: list[tuple[int, float]] = []  # bytes and seconds
         self.decodes: dict[int, list[tuple[int, float]]] = {}  # by way: pixels and seconds
+
+    def make_room(self, size: int) -> None:
+        """Have bytes to decode into; their pages are there before the clock runs."""
+        self._out = np.zeros(size, np.uint8)
+        self._out.fill(1)
 
     def _time_for(self, way: int, pixels: int) -> bool:
         known = self.decodes.get(way, [])
@@ -137,7 +173,8 @@ class _Trial:
             took.extend(self._decoded(row, way, data, shape))
             return len(data)
 
-        ItemJob([row], work, _pass_over).run()  # a shortage ends it all, as it would the fill
+        # A shortage of descriptors ends it all, as it would the fill.
+        ItemJob([row], work, _pass_over).run()
         if took:
             self.decodes.setdefault(way, []).append((pixels, min(took)))
 
@@ -209,22 +246,3 @@ def choose(
 def _from_the_middle(count: int) -> npt.NDArray[np.int64]:
     """Return 0..count-1, the middle first, then ever further outwards."""
     return np.argsort(np.abs(np.arange(count) - (count - 1) / 2), kind="stable").astype(np.int64)
-
-
-def fit(points: Sequence[tuple[int, float]]) -> Rate:
-    """Return the rate that (size, seconds) pairs follow, by least squares; neither part negative.
-
-    Pairs of one size, or a single one, give no seconds per item.
-    """
-    if not points:
-        return Rate(0.0, 0.0)
-    sizes, seconds = np.array(points, np.float64).T
-    spread = sizes - sizes.mean()
-    if (spread**2).sum() > 0:
-        unit = float((spread * seconds).sum() / (spread**2).sum())
-        item = float(seconds.mean() - unit * sizes.mean())
-        if unit >= 0 and item >= 0:
-            return Rate(item, unit)
-        if unit < 0:
-            return Rate(float(seconds.mean()), 0.0)
-    return Rate(0.0, float(seconds.sum() / max(1.0, sizes.sum())))

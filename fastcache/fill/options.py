@@ -70,6 +70,8 @@ class FillOptions:
             )
         if self.cache_dir is not None:
             object.__setattr__(self, "cache_dir", os.fsdecode(self.cache_dir))
+            if not self.cache_dir:
+                raise ArgumentError('cache_dir="": give a folder ("." is the one you are in)')
         _one_of("on_error", self.on_error, get_args(OnError))
         if not (self.progress is None or isinstance(self.progress, bool | Callable)):
             raise ArgumentError(f"progress={self.progress!r}: give None, a bool or a callable")
@@ -80,6 +82,11 @@ class FillOptions:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ArgumentError(f"seed={self.seed!r}: give an int of at least 0")
         object.__setattr__(self, "shard", _checked_shard(self.shard))
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the arena is filled in files, wherever it is read from."""
+        return self.home == "disk" or self.cache_dir is not None
 
 
 def _checked_shard(shard: object) -> tuple[int, int] | None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcache.fill.digests import array_pieces, digest_of
+from fastcache.fill import pillow_step
+from fastcache.fill.digests import array_pieces, digest_of, held_pieces
 from fastcache.fill.options import FillOptions
 from fastcache.schema import structure_to_json
 from fastcache.sources.base import Feed, ImageFiles, Items, Layout, Source, Values, Windowed
@@ -33,14 +34,16 @@ def origin_of(source: Source, layout: Layout, options: FillOptions) -> dict[str,
     Notes
     -----
     Of files these are paths, sizes and times of change; of arrays and texts, all bytes. Of a
-    Dataset that is wrapped it is what cannot be missed: its type, its length, and 16 samples
-    spread over all; what changes elsewhere is not noticed.
+    Dataset that is wrapped it is what cannot be missed: its type, its length, the arrays and
+    tensors that it has as attributes, and 16 samples spread over all; what changes elsewhere is not
+    noticed.
     """
     origin = {
         "samples": _SAMPLES,
         "options": _options(options),
         "count": len(source),
         "structure": structure_to_json(layout.structure),
+        "attributes": {name: _told(value) for name, value in layout.attributes.items()},
         "columns": {name: _of_feed(feed) for name, feed in layout.feeds.items()},
         "dataset": _of_items(source, layout),
     }
@@ -59,7 +62,14 @@ def _options(options: FillOptions) -> dict[str, Any]:
         "shard": options.shard,
         "extra_formats": list(options.extra_formats),
         "limits": asdict(options.limits),
+        "Pillow's switches": [pillow_step.mends(), pillow_step.refuses_texts()],
     }
+
+
+def _told(value: object) -> object:
+    """Return an attribute as JSON: itself, or the digest of a long one."""
+    text = json.dumps(value)
+    return {"digest": digest_of([text.encode()])} if len(text) > 1000 else value
 
 
 def _of_feed(feed: Feed) -> dict[str, Any]:
@@ -99,6 +109,7 @@ def _of_items(source: Source, layout: Layout) -> dict[str, Any] | None:
     kind = type(getattr(source, "dataset", source))
     return {
         "type": f"{kind.__module__}.{kind.__qualname__}",
+        "arrays": {"digest": digest_of(held_pieces(source))},
         "probes": marks(source.read, len(source)),
     }
 
@@ -113,7 +124,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any], under: str = "") 
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             return difference(a, b, name)
         if key == "digest":
-            return f"the content of {under.partition('.')[2]} has changed"
+            return f"the content of {under.partition('.')[2] or under} has changed"
         return f"{name.removeprefix('options.')} was {_short(a)} and is {_short(b)}"
     return ""
 

@@ -16,6 +16,7 @@ from fastcache.fill.options import Accept, FillOptions
 from fastcache.fill.pack_plan import plan_on_disk
 from fastcache.fill.packing import Packing
 from fastcache.fill.prepare import Preparation
+from fastcache.fill.remedies import packing_remedies
 from fastcache.memory.budget import read_budget, take
 from fastcache.memory.files.lock import FolderLock
 from fastcache.memory.files.writer import ArenaWriter
@@ -62,13 +63,14 @@ def pack_arena(
     prepared = Preparation(source, replace(options, keep="decoded"))
     failures = Failures(prepared)
     failures.drop_unreadable()
-    planned = plan_on_disk(prepared, folder, shard_bytes)
+    budget = read_budget(options.budget)
+    planned = plan_on_disk(prepared, folder, budget, shard_bytes)
     if accept is not None:
         accept(planned.fields, planned.shapes)
-    budget = read_budget(options.budget)
+    remedies = packing_remedies(prepared, planned, budget)
     what = f"packing {planned.plan.samples:,} samples"
     with (
-        take(options.budget, planned.memory_bytes, what, budget, planned.remedies),
+        take(options.budget, planned.memory_bytes, what, budget, remedies),
         ArenaWriter(folder, planned.files, origin, overwrite=True, lock=lock) as writer,
     ):
         Packing(prepared, failures, planned, writer, begun).run()

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from heapq import nlargest
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,11 @@ from fastcache.fill.column import ColumnFill
 from fastcache.fill.plan import Plan
 from fastcache.fill.prepare import Preparation
 from fastcache.memory.arena import ArenaLayout, plan_layout
-from fastcache.memory.files.cut import plan_files
+from fastcache.memory.files.cut import plan_files, shard_limits
+from fastcache.memory.files.journal import plan_begun
 from fastcache.memory.files.plan import FilePlan, is_cut
-from fastcache.memory.reading import disk_reading
+from fastcache.memory.files.stated import plan_digest
+from fastcache.memory.reading import Reading, disk_reading
 from fastcache.schema import Field, Once
 
 _STAGED = 2  # shards in memory: one is filled while the other is written
@@ -80,25 +84,27 @@ class DiskPlan:
         """Return where a column of windows lies in memory."""
         return plan_layout({name: self.fields[name]}, self.plan.samples)
 
-    @property
-    def memory_bytes(self) -> int:
-        """Most bytes of memory that packing takes, but for what threads hold of their own."""
-        largest = 0
+    @cached_property
+    def staged_bytes(self) -> int:
+        """Most bytes of shards in memory at a time, or of the largest array."""
+        largest: list[int] = []
         if self.rows_family is not None:
             shards = self.files.families[self.rows_family].shards
             ranges = [(shard.first, shard.first + shard.rows) for shard in shards]
-            largest = max((self.layout_of_rows(*each).total_bytes for each in ranges), default=0)
+            largest = nlargest(_STAGED, (self.layout_of_rows(*each).total_bytes for each in ranges))
         arrays = [name for column in self.arrays for name in column.layout()]
         array = max((self.layout_of_array(name).total_bytes for name in arrays), default=0)
-        return self.tables.total_bytes + max(_STAGED * largest, array) + self.scratch
+        return max(sum(largest), array)
 
     @property
-    def remedies(self) -> tuple[str, ...]:
-        """What to change if memory has no room for that."""
-        return ("use fewer threads=", "give the process more memory")
+    def memory_bytes(self) -> int:
+        """Most bytes of memory that packing takes, with what threads hold of their own."""
+        return self.tables.total_bytes + self.staged_bytes + self.scratch
 
 
-def plan_on_disk(prepared: Preparation, folder: Path, shard_bytes: int | None = None) -> DiskPlan:
+def plan_on_disk(
+    prepared: Preparation, folder: Path, memory: Reading, shard_bytes: int | None = None
+) -> DiskPlan:
     """Plan an arena of files; nothing is allocated or written.
 
     Parameters
@@ -106,12 +112,40 @@ def plan_on_disk(prepared: Preparation, folder: Path, shard_bytes: int | None = 
     prepared : Preparation
         Whose unreadable files are settled.
     folder : Path
-        Where the arena will be, for the room that there is.
+        Where the arena will be: for the room that there is, and for what an interrupted run has
+        left there, whose shards are kept if memory has room for two of them.
+    memory : Reading
+        What packing may take. Shards are smaller than usual where two of them would not fit.
     shard_bytes : int, optional
-        Most bytes of data in a file.
+        Most bytes of data in a file, whatever fits.
     """
-    reading = disk_reading(folder)
-    layout, plan = prepared.plan(reading)
+    layout, plan = prepared.plan(disk_reading(folder))
+    limits = shard_limits(layout.total_bytes) if shard_bytes is None else [shard_bytes]
+    begun = plan_begun(folder) if shard_bytes is None else None
+    chosen: DiskPlan | None = None
+    for limit in limits:
+        made = _with_shards(prepared, layout, plan, limit)
+        if made.memory_bytes > memory.bytes:
+            continue
+        if begun is None or plan_digest(made.files) == begun:
+            chosen = made
+            break
+        chosen = chosen or made
+    chosen = chosen or made  # the smallest, which says what is needed at least
+    told = replace(
+        chosen.plan,
+        memory_bytes=chosen.memory_bytes,
+        memory_have_bytes=memory.bytes,
+        memory_limit=memory.limit,
+        unread=memory.unread,
+    )
+    return replace(chosen, plan=told)
+
+
+def _with_shards(
+    prepared: Preparation, layout: ArenaLayout, plan: Plan, shard_bytes: int
+) -> DiskPlan:
+    """Return the plan with shards of so many bytes."""
     fields = {name: column.field for name, column in layout.columns.items()}
     shapes = dict(layout.ragged_shapes)
     files = plan_files(fields, layout.count, shapes, None, shard_bytes)

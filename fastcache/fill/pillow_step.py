@@ -5,7 +5,6 @@ definitions on PIL images give, so the C core and this step agree on every image
 """
 
 import io
-import mmap
 import struct
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,9 @@ import PIL
 from PIL import Image, ImageFile, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from fastcache.errors import DecodeError
+from fastcache.fill.failures import is_available
 from fastcache.fill.formats import allowed, suspects
-from fastcache.fill.limits import Limits, bomb, check_pixels, open_regular
+from fastcache.fill.limits import Limits, bomb, check_pixels, check_size, open_regular
 from fastcache.sources.colors import converted
 from fastcache.transforms import Operation, apply_store
 
@@ -118,16 +118,21 @@ def opened(
 def probe(path: str, exif: str, extra: Collection[str], limits: Limits) -> Header:
     """Return what the header of a file says."""
     with opened(path, extra, limits) as image:
-        width, height = image.size
-        if image.format == "TIFF":
-            # Pillow turns these itself, whatever is asked for; some versions say so when they open
-            # the file, others when they load it.
-            tags = image.tag_v2  # type: ignore[attr-defined]
-            width, height = tags[_WIDTH], tags[_HEIGHT]
-            turned = tags.get(_ORIENTATION, 1) in _LYING
-        else:
-            turned = exif == "apply" and image.getexif().get(_ORIENTATION, 1) in _LYING
-        name = image.format or ""
+        return _header(image, exif)
+
+
+def _header(image: Image.Image, exif: str) -> Header:
+    """Return what the header says of an image of which nothing else has been read."""
+    width, height = image.size
+    if image.format == "TIFF":
+        # Pillow turns these itself, whatever is asked for; some versions say so when they open
+        # the file, others when they load it.
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        width, height = tags[_WIDTH], tags[_HEIGHT]
+        turned = tags.get(_ORIENTATION, 1) in _LYING
+    else:
+        turned = exif == "apply" and image.getexif().get(_ORIENTATION, 1) in _LYING
+    name = image.format or ""
     return Header(width, height, name) if turned else Header(height, width, name)
 
 
@@ -141,6 +146,7 @@ def decode(
     extra: Collection[str] = (),
     limits: Limits | None = None,
     expected: int = 0,
+    size: tuple[int, int] | None = None,
     data: bytes | None = None,
 ) -> Decoded:
     """Return the pixels that an arena keeps of a file.
@@ -156,6 +162,8 @@ def decode(
         As for :func:`opened`.
     expected : int
         Pixels of the image as its header had them.
+    size : (int, int), optional
+        Height and width that the header must have still, else it is a DecodeError.
 
     Returns
     -------
@@ -169,6 +177,8 @@ def decode(
     """
     try:
         with opened(path, extra, limits, data) as image:
+            if size is not None:
+                check_size(_header(image, exif)[:2], size)
             loaded: Image.Image = ImageOps.exif_transpose(image) if exif == "apply" else image
             if mask:
                 pixels = mask_array(apply_store(store, _as_mask(loaded)))
@@ -176,18 +186,9 @@ def decode(
                 pixels = stored_image(loaded, color, store)
             return Decoded(pixels, _is_animated(image))
     except (OSError, RuntimeError) as error:
-        if _is_available(BYTES_PER_PIXEL * expected):
+        if is_available(BYTES_PER_PIXEL * expected):
             raise
         raise MemoryError(f"no memory left for {path}: {error}") from error
-
-
-def _is_available(size: int) -> bool:
-    """Whether the process may have so many bytes more; none of them is touched."""
-    try:
-        mmap.mmap(-1, max(size, mmap.PAGESIZE)).close()
-    except (OSError, MemoryError):
-        return False
-    return True
 
 
 def _is_animated(image: Image.Image) -> bool:

@@ -66,19 +66,27 @@ class Plan:
     available_bytes : int
         What the system leaves, whatever the budget.
     home : str
-        Where the arena lies: on a "disk" the budget is the room that it has, and scratch is not
-        part of it.
+        Where the arena lies: on a "disk" what the budget leaves is the room that it has, and
+        scratch is not part of it, but of `memory_bytes`.
     kept : dict of str to int
         Samples that are kept "decoded", "encoded", and "absent" (read from their files on use).
     fill_seconds : float or None
         Estimate of the time to fill the arena, from decoding a few of the files; None if nothing
-        was measured (nothing is while an arena is filled: its report has the true time).
+        was measured (nothing is while an arena is filled: its report has the true time). What a
+        disk takes to write is not in it.
     unreadable : tuple of (str, str)
         Files whose header cannot be used, and why.
     unread : tuple of str
         Limits of the system that could not be read, and so do not bind.
     remedies : tuple of str
         What to change, if it does not fit.
+    memory_bytes : int
+        On a "disk": most bytes of memory that are taken meanwhile, for two shards on their way,
+        small columns and scratch. 0 for an arena in memory.
+    memory_have_bytes : int
+        What the budget leaves for these.
+    memory_limit : str
+        The limit that binds them.
     """
 
     samples: int
@@ -100,6 +108,9 @@ class Plan:
     unreadable: tuple[tuple[str, str], ...] = ()
     unread: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    memory_bytes: int = 0
+    memory_have_bytes: int = 0
+    memory_limit: str = ""
 
     @property
     def need_bytes(self) -> int:
@@ -117,8 +128,13 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether the need stays within what the budget leaves."""
-        return self.need_bytes <= self.have_bytes
+        """Whether the need stays within what the budget leaves; on a disk, that of memory too."""
+        return self.need_bytes <= self.have_bytes and self.memory_fits
+
+    @property
+    def memory_fits(self) -> bool:
+        """Whether memory has room for what filling files takes of it."""
+        return self.memory_bytes <= self.memory_have_bytes
 
     @property
     def decoded_fits(self) -> bool:
@@ -164,6 +180,9 @@ class Plan:
             ("scratch", f"{format_bytes(self.scratch_bytes)}  ({self.threads} threads)"),
             ("budget", f"{format_bytes(self.have_bytes)}  ({self.limit})"),
         ]
+        if self.home == "disk":
+            told = f"{format_bytes(self.memory_bytes)} of {format_bytes(self.memory_have_bytes)}"
+            rows.append(("memory", f"{told}  ({self.memory_limit})"))
         if self.unread:
             rows.append(("not read", ", ".join(self.unread)))
         if self.fill_seconds is not None:

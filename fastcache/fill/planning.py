@@ -3,19 +3,24 @@
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from fastcache.errors import ArgumentError
 from fastcache.fill.costs import MemorySpeed
+from fastcache.fill.failures import memory_told
 from fastcache.fill.file_table import FileTable
 from fastcache.fill.limits import Limits
 from fastcache.fill.measure import SECONDS, measure_memory
 from fastcache.fill.options import FillOptions
+from fastcache.fill.pack_plan import plan_on_disk
 from fastcache.fill.plan import Plan
 from fastcache.fill.plans import Plans
 from fastcache.fill.prepare import Preparation
-from fastcache.fill.remedies import with_remedies
+from fastcache.fill.remedies import with_disk_remedies, with_remedies
+from fastcache.fill.temporary_folder import temporary_base
 from fastcache.memory.budget import BudgetLike, Reading, read_budget
+from fastcache.memory.reading import disk_reading
 from fastcache.sources import as_source
 from fastcache.sources.base import Items, Source
 
@@ -39,6 +44,7 @@ def plan_for(
     parallel: bool = False,
     limits: Limits | None = None,
     extra_formats: Collection[str] = (),
+    cache_dir: str | os.PathLike[str] | None = None,
     measure: bool = True,
 ) -> Plan | Plans:
     """Say what :class:`fastcache.ArenaDataset` would take with these arguments.
@@ -59,8 +65,11 @@ def plan_for(
     measure : bool
         Whether a few of the files are read and decoded, for the estimate of the time: at most 24
         and 0.3 seconds in all.
-    color, exif, keep, home, threads, infer, frozen, parallel, limits, extra_formats
-        As for :class:`fastcache.ArenaDataset`.
+    color, exif, keep, home, threads, infer, frozen, parallel, limits, extra_formats, cache_dir
+        As for :class:`fastcache.ArenaDataset`. With ``home="disk"`` or `cache_dir` the plan is of
+        files that are yet to be written: what the folder's file system has left binds them, and
+        `budget` the memory that filling takes (with ``home="ram"``, also what is then read into
+        it). An arena that is there already is not looked at.
     limit, shard, seed
         As there: which samples.
 
@@ -93,7 +102,7 @@ def plan_for(
         if not isinstance(name, str):
             raise ArgumentError(f"store={{{name!r}: …}}: the names of choices are texts")
     options = {
-        name: FillOptions(
+        name: _options(
             store=choice,
             color=color,
             exif=exif,
@@ -107,17 +116,19 @@ def plan_for(
             seed=seed,
             limits=Limits() if limits is None else limits,
             extra_formats=extra_formats,
+            cache_dir=cache_dir,
         )
         for name, choice in choices.items()
     }
     made = as_source(source, infer=infer, frozen=frozen, parallel=parallel, color=color)
-    tables: dict[str, FileTable] | None = {} if len(options) > 1 else None
-    memory = measure_memory() if measure else None
-    reading = read_budget(budget)
-    plans = {
-        name: _plan(Preparation(made, option, tables), reading, memory, SECONDS / len(options))
-        for name, option in options.items()
-    }
+    with memory_told("planning"):
+        tables: dict[str, FileTable] | None = {} if len(options) > 1 else None
+        memory = measure_memory() if measure else None
+        reading = read_budget(budget)
+        plans = {
+            name: _plan(Preparation(made, option, tables), reading, memory, SECONDS / len(options))
+            for name, option in options.items()
+        }
     return Plans(plans) if isinstance(store, Mapping) else plans[""]
 
 
@@ -125,14 +136,32 @@ def _plan(
     prepared: Preparation, reading: Reading, memory: MemorySpeed | None, seconds: float
 ) -> Plan:
     """Return the plan of one choice, `seconds` of which go into measuring."""
+    folder = _folder(prepared.options)
     bad = prepared.bad_rows()
     if len(bad) == len(prepared.rows):
-        return _nothing(prepared, reading, tuple(bad.values()))
+        return _nothing(prepared, reading, folder, tuple(bad.values()))
     prepared.settle_unreadable()
-    _, plan = prepared.plan(reading)
+    if folder is None:
+        plan = with_remedies(prepared, prepared.plan(reading)[1])
+    else:
+        planned = plan_on_disk(prepared, folder, reading)
+        plan = with_disk_remedies(prepared, planned, folder, reading)
     if memory is not None:
         plan = replace(plan, fill_seconds=_fill_seconds(prepared, plan, memory, seconds))
-    return with_remedies(prepared, plan)
+    return plan
+
+
+def _options(**given: Any) -> FillOptions:
+    """Return the options, with all samples decoded where they go into files."""
+    options = FillOptions(**given)
+    return replace(options, keep="decoded") if options.on_disk else options
+
+
+def _folder(options: FillOptions) -> Path | None:
+    """Return the folder that files would be in; None for memory."""
+    if options.cache_dir is not None:
+        return Path(options.cache_dir).absolute()
+    return temporary_base() if options.on_disk else None
 
 
 def _fill_seconds(
@@ -152,10 +181,15 @@ def _fill_seconds(
 
 
 def _nothing(
-    prepared: Preparation, reading: Reading, unreadable: tuple[tuple[str, str], ...]
+    prepared: Preparation,
+    memory: Reading,
+    folder: Path | None,
+    unreadable: tuple[tuple[str, str], ...],
 ) -> Plan:
     """Return the plan of a source of which no sample can be read."""
+    reading = memory if folder is None else disk_reading(folder)
     return Plan(
+        home="ram" if folder is None else "disk",
         samples=0,
         basis=prepared.basis,
         columns=(),

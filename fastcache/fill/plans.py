@@ -74,6 +74,8 @@ class Plans(Mapping[str, Plan]):
         rows.append(("kept", *map(kept_words, plans)))
         rows.append(("arena", *(format_bytes(plan.arena_bytes) for plan in plans)))
         rows.append(("scratch", *(format_bytes(plan.scratch_bytes) for plan in plans)))
+        if self._first.home == "disk":
+            rows.append(("memory", *(format_bytes(plan.memory_bytes) for plan in plans)))
         if any(plan.fill_seconds is not None for plan in plans):
             times = (plan.fill_seconds for plan in plans)
             rows.append(
@@ -90,6 +92,9 @@ class Plans(Mapping[str, Plan]):
     def _notes(self) -> list[str]:
         first = self._first
         notes = [f"budget: {format_bytes(first.have_bytes)} ({first.limit})"]
+        if first.home == "disk":
+            told = f"{format_bytes(first.memory_have_bytes)} ({first.memory_limit})"
+            notes.append(f"memory while it fills: {told}")
         if first.unread:
             notes.append(f"not read: {', '.join(first.unread)}")
         for name, plan in self.items():

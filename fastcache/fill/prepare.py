@@ -130,7 +130,7 @@ class Preparation:
         return [*paths, ValuesColumn(INDEX, index, count)]
 
     def plan(self, budget: Reading) -> tuple[ArenaLayout, Plan]:
-        """Return where everything will lie, and the plan that says so; call it once."""
+        """Return where everything will lie, and the plan that says so; again: anew."""
         self.all_columns = [*self.columns, *self._internal_columns()]
         for column in self.all_columns:
             column.plan()
@@ -156,7 +156,7 @@ class Preparation:
             arena_bytes=layout.total_bytes,
             decoded_bytes=decoded.total_bytes,
             encoded_bytes=self._encoded_bytes(fields, shapes),
-            scratch_bytes=self._scratch(),
+            scratch_bytes=self.scratch(),
             threads=self.threads,
             have_bytes=budget.bytes,
             limit=budget.limit,
@@ -190,7 +190,7 @@ class Preparation:
         return plan_layout(_stored(fields), len(self.rows), shapes, counts)
 
     def _need(self) -> int:
-        return self._layout().total_bytes + self._scratch()
+        return self._layout().total_bytes + self.scratch()
 
     def _column_plan(
         self, name: str, field: Field, sizes: npt.NDArray[np.int64] | None, layout: ArenaLayout
@@ -221,11 +221,13 @@ class Preparation:
         most = job.threads if isinstance(job, ItemJob) else None
         return most or column.threads or self.threads
 
-    def _scratch(self) -> int:
+    def scratch(self, threads: int | None = None) -> int:
+        """Return what the plan's threads hold while they fill, or so many of them."""
         # Columns are filled one after the other, their tables are there all the time.
+        most = threads or self.threads
         columns: Sequence[ColumnFill] = self.all_columns
         working = max(
-            max((column.scratch + THREAD_BYTES) * self.threads_of(column), column.alone)
+            max((column.scratch + THREAD_BYTES) * min(most, self.threads_of(column)), column.alone)
             for column in columns
         )
         return working + sum(column.tables for column in columns)

@@ -1,6 +1,6 @@
 """What Python makes of one file: the road of everything that C leaves, in fills and in reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache.fill import npy_step, pillow_step
-from fastcache.fill.limits import Limits
+from fastcache.fill.limits import Limits, check_size
 from fastcache.fill.npy_header import NpyHeader, is_npy, read_header
 from fastcache.fill.pillow_step import Decoded
 from fastcache.transforms import (
@@ -52,7 +52,13 @@ class PythonStep:
     extra_formats: tuple[str, ...]
     limits: Limits
 
-    def from_image(self, path: str, expected: int, data: bytes | None = None) -> Decoded:
+    def from_image(
+        self,
+        path: str,
+        expected: int,
+        data: bytes | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Decoded:
         """Return the pixels of a file that Pillow decodes.
 
         Parameters
@@ -62,6 +68,8 @@ class PythonStep:
             Pixels of the image as its header had them.
         data : bytes, optional
             The file's content, which is not read again then.
+        size : (int, int), optional
+            Height and width; a file of another size is refused.
         """
         decoded = pillow_step.decode(
             path,
@@ -72,6 +80,7 @@ class PythonStep:
             extra=self.extra_formats,
             limits=self.limits,
             expected=expected,
+            size=size,
             data=data,
         )
         return Decoded(self._final(decoded.pixels, path), decoded.animated)
@@ -108,15 +117,21 @@ class PythonStep:
         return made
 
     def again(
-        self, path: str, size: Sequence[int], data: bytes | None = None
+        self, path: str, size: tuple[int, int], data: bytes | None = None
     ) -> npt.NDArray[np.generic]:
-        """Return the pixels of a file about which nothing is known but its size (H, W)."""
-        height, width = size
+        """Return the pixels of a file about which nothing is known but its size (H, W).
+
+        Raises
+        ------
+        DecodeError
+            If it has another size by now, whatever `store=` would make of that.
+        """
         if data is None and is_npy(path):
             header = read_header(path, self.limits, self.mask)
+            check_size((header.height, header.width), size)
             store = compile_store(self.operations, [header.height], [header.width])
             return self.from_npy(path, header, store, 0)
-        return self.from_image(path, height * width, data).pixels
+        return self.from_image(path, size[0] * size[1], data, size).pixels
 
     def to_json(self) -> dict[str, Any]:
         """Return the step as JSON."""

@@ -1,15 +1,19 @@
 """What to change where a plan does not fit: smaller images, other forms, fewer samples."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fastcache.errors import ArenaFileError, BlockError, SchemaError
 from fastcache.fill.files import FilesColumn
+from fastcache.fill.pack_plan import DiskPlan, plan_on_disk
 from fastcache.fill.plan import Plan
 from fastcache.fill.prepare import Preparation
+from fastcache.fill.temporary_folder import temporary_base
 from fastcache.memory.reading import Reading, wider
 from fastcache.memory.units import format_bytes
 from fastcache.schema import Image
@@ -36,36 +40,106 @@ def with_remedies(prepared: Preparation, plan: Plan) -> Plan:
     return replace(plan, remedies=tuple(_remedies(prepared, wanted)))
 
 
+def packing_remedies(prepared: Preparation, planned: DiskPlan, memory: Reading) -> tuple[str, ...]:
+    """Return what to change where memory has no room for packing; what does not help is left out.
+
+    Parameters
+    ----------
+    prepared : Preparation
+        What the plan was made of.
+    planned : DiskPlan
+    memory : Reading
+        What packing may take.
+    """
+    told = []
+    need, have = planned.memory_bytes, memory.bytes
+    for threads in range(prepared.threads - 1, 0, -1):
+        less = need - planned.scratch + prepared.scratch(threads)
+        if less <= have:
+            told.append(f"threads={threads} needs {format_bytes(less)}")
+            break
+    if planned.staged_bytes > have // 2:
+        told.append("make the samples smaller with store=")
+    if planned.tables.total_bytes > have // 2:
+        told.append("take fewer of them with limit=")
+    return (*told, wider(need, have, memory.available))
+
+
+def with_disk_remedies(
+    prepared: Preparation, planned: DiskPlan, folder: Path, memory: Reading
+) -> Plan:
+    """Return the plan of files with what to change if it does not fit; arguments as above.
+
+    `folder` is where the arena would be.
+    """
+    plan, packing = planned.plan, planned.memory_bytes
+    told: list[str] = []
+    if plan.need_bytes > plan.have_bytes:
+        smaller = _smaller(prepared, plan, lambda p: plan_on_disk(p, folder, memory).plan)
+        told = [smaller or "make the samples smaller with store=", _fewer(plan, plan.have_bytes)]
+        told.append("delete something there, or have cache_dir= or TMPDIR name another folder")
+    if prepared.options.home == "ram":  # read from there
+        plan = replace(plan, memory_bytes=max(packing, plan.decoded_bytes))
+    if packing > memory.bytes:
+        told += packing_remedies(prepared, planned, memory)
+    elif not plan.memory_fits:
+        told.append('leave home="ram" out: what is in files need not be read into memory')
+        told.append(wider(plan.memory_bytes, memory.bytes, memory.available))
+    return replace(plan, remedies=tuple(told))
+
+
 def _remedies(prepared: Preparation, plan: Plan) -> Iterator[str]:
-    yield _smaller(prepared, plan) or "make the samples smaller with store="
+    reading = Reading(plan.have_bytes, plan.limit, plan.available_bytes, ())
+    smaller = _smaller(prepared, plan, lambda p: p.plan(reading)[1])
+    yield smaller or "make the samples smaller with store="
     if plan.encoded_bytes is not None:
         need = format_bytes(plan.encoded_bytes + plan.scratch_bytes)
         fits = "" if plan.encoded_fits else ", which does not fit either"
         yield f'keep="encoded" needs {need}{fits}'
-    room = plan.have_bytes - plan.scratch_bytes
-    fewer = int(room / plan.mean) if room > 0 else 0
-    if 0 < fewer < plan.samples:
-        yield f"limit={fewer} samples are about what fits"
-    else:
-        yield "take fewer of them with limit="
+    yield _fewer(plan, plan.have_bytes - plan.scratch_bytes)
+    yield from _on_disk(prepared, reading)
     if plan.threads > 1 and plan.scratch_bytes > plan.have_bytes // 2:
         scratch = format_bytes(plan.scratch_bytes)
         yield f"use fewer threads= ({plan.threads} need {scratch} of scratch)"
     yield wider(plan.need_bytes, plan.have_bytes, plan.available_bytes)
 
 
-def _smaller(prepared: Preparation, plan: Plan) -> str:
-    """Return the largest smaller images that fit; "" if none do, or there are none."""
+def _fewer(plan: Plan, room: int) -> str:
+    fewer = int(room / plan.mean) if room > 0 else 0
+    if 0 < fewer < plan.samples:
+        return f"limit={fewer} samples are about what fits"
+    return "take fewer of them with limit="
+
+
+def _on_disk(prepared: Preparation, memory: Reading) -> Iterator[str]:
+    """Yield what files would need, if they would fit and can be had."""
+    if prepared.options.keep == "encoded":
+        return
+    try:
+        folder = temporary_base()
+        decoded = prepared.with_store(prepared.options.store)
+        plan = plan_on_disk(decoded, folder, memory).plan
+    except (ArenaFileError, BlockError, SchemaError):  # no folder, or none for such columns
+        return
+    if plan.fits:
+        need, meanwhile = format_bytes(plan.need_bytes), format_bytes(plan.memory_bytes)
+        yield f'home="disk" needs {need} in {folder}, and {meanwhile} of memory while it fills'
+
+
+def _smaller(prepared: Preparation, plan: Plan, planned: Callable[[Preparation], Plan]) -> str:
+    """Return the largest smaller images that fit; "" if none do, or there are none.
+
+    `planned` plans them.
+    """
     files = [*prepared.files.values()]
     if not files:
         return ""
     held = {column.name: column.bytes for column in plan.columns}
     others = plan.need_bytes - sum(held[column.name] for column in files)
-    reading = Reading(plan.have_bytes, plan.limit, plan.available_bytes, ())
     for operations in _candidates(prepared.options.store):
         pixels = sum(_bytes_with(column, operations) for column in files)
         if others + pixels <= plan.have_bytes:  # so far without the resampler's own scratch
-            need = prepared.with_store(operations).plan(reading)[1].need_bytes
+            need = planned(prepared.with_store(operations)).need_bytes
             if need <= plan.have_bytes:
                 return f"store={_told(operations)} needs {format_bytes(need)}"
     return ""

@@ -29,9 +29,10 @@ class Report(Mapping[str, Any]):
     ``arena_bytes``, ``scratch_bytes``, ``threads``, ``ranks`` (processes of this
     node that filled it together), ``cpu`` (instruction set in use), ``probe_seconds``,
     ``fill_seconds``, ``columns`` (name to what is known of the column),
-    ``failed_later`` (path and reason of files that broke after the fill, as far as this process
-    has asked for them), ``stays`` (of an arena on disk that is larger than the room in memory now:
-    the share of its rows, from the first on, that stay there while others pass; else 1).
+    ``failed_later`` (path and reason of files that broke or changed after the fill, as far as this
+    process has asked for them; also when they can be had again), ``stays`` (of an arena on disk
+    that is larger than the room in memory now: the share of its rows, from the first on, that stay
+    there while others pass; else 1).
 
     Of every column: ``row``, a row in words. Of a column that was decoded from files also:
 

@@ -188,9 +188,10 @@ class Arena(SavedArena):
         BufferError
             If arrays over the arena are still alive. The arena stays open then.
         """
-        if self._claim is not None:
-            self._release("close()", self._claim.release)
+        if claim := self._claim:
+            self._release("close()", claim.release)
             self._claim = None
+            claim.freed()
 
     def __reduce__(self) -> tuple[Any, ...]:
         handle = self._open().handle

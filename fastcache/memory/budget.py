@@ -17,7 +17,7 @@ from fastcache.memory.reading import (
     reserve,
     shortage,
 )
-from fastcache.memory.reservation import Reservation
+from fastcache.memory.reservation import Reservation, checked_size
 from fastcache.memory.units import format_bytes
 
 __all__ = [
@@ -174,10 +174,13 @@ class Budget:
         ------
         BudgetError
             If fewer are free.
+        ArgumentError, ArgumentTypeError
+            If `size` is negative, or no int.
         """
+        count = checked_size(size)
         with _lock.held:
-            check(size, self.read(), remedies)
-            return Reservation(size, what, self._held)
+            check(count, self.read(), remedies)
+            return Reservation(count, what, self._held)
 
     def __repr__(self) -> str:
         reading = self.read()

@@ -4,6 +4,7 @@ This version has one home, ``ram``.  A further one is a function of the same for
 """
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from fastcache._core import threads as pool
 from fastcache._core.block import Block
 from fastcache.errors import ArgumentError, BlockError
 from fastcache.memory.budget import check, read_budget, shortage
+from fastcache.memory.units import format_bytes
 
 _SLICE = 32 << 20  # bytes that a thread allocates before it takes the next
 
@@ -45,6 +47,13 @@ def _ram(size: int, name: str, threads: int) -> Block:
         if error.errno == errno.EMFILE:
             raise BlockError(
                 error.errno, f"{error.strerror}; close some files, or raise ulimit -n"
+            ) from error
+        if error.errno == errno.EFBIG:
+            raise BlockError(
+                error.errno,
+                f"{format_bytes(size)} of memory: the system said: {os.strerror(errno.EFBIG)}. The "
+                "limit on the size of files (ulimit -f) holds for shared memory too, through which "
+                "files are filled as well: raise it",
             ) from error
         if error.errno == errno.ENOSYS:
             raise BlockError(

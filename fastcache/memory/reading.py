@@ -13,7 +13,7 @@ from typing import SupportsIndex, TypeAlias
 
 from fastcache.errors import ArgumentError, BudgetError
 from fastcache.memory.limits import Limit, SystemLimits, disk_limit, system_limits
-from fastcache.memory.units import format_bytes, parse_bytes
+from fastcache.memory.units import MOST_BYTES, format_bytes, parse_bytes
 
 Amount: TypeAlias = int | str | float | None
 
@@ -77,6 +77,11 @@ def requested(budget: object, system: Limit) -> Limit:
     if isinstance(budget, str):
         return Limit(f"budget={budget!r}", parse_bytes(budget))
     count = operator.index(budget) if isinstance(budget, SupportsIndex) else -1
+    if abs(count) > MOST_BYTES:  # Python may not even print it
+        raise ArgumentError(
+            f"budget= is a number of {count.bit_length()} bits: give bytes, 2^80 at most, or None "
+            "for what there is"
+        )
     if count < 0 or isinstance(budget, bool):
         raise ArgumentError(
             f"budget={budget!r}: give bytes as an int of at least 0, a text such as '8GB', a share "
@@ -126,10 +131,10 @@ def shortage(
     if reading.shared:
         held = format_bytes(reading.shared)
         told.insert(0, f"close datasets that share the budget (they hold {held})")
+    others = f"{', '.join(told[:-1])}, or " if told[1:] else ""
     return BudgetError(
         f"{format_bytes(need)} are needed, {format_bytes(reading.bytes)} may be used "
-        f"(limit: {reading.limit}){reason and f'; {reason}'}; "
-        f"{', '.join(told[:-1])}, or {told[-1]}",
+        f"(limit: {reading.limit}){reason and f'; {reason}'}; {others}{told[-1]}",
         need,
         reading.bytes,
         reading.limit,

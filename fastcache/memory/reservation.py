@@ -2,8 +2,32 @@
 
 import operator
 from types import TracebackType
+from typing import SupportsIndex
 
-from fastcache.errors import ArgumentError
+from fastcache.errors import ArgumentError, ArgumentTypeError
+from fastcache.memory.units import format_bytes
+
+
+def checked_size(size: SupportsIndex) -> int:
+    """Return a number of bytes to reserve as an int.
+
+    Raises
+    ------
+    ArgumentTypeError
+        For what is no integer.
+    ArgumentError
+        For a negative one.
+    """
+    count = _whole(size)
+    if count < 0:
+        raise ArgumentError(f"a reservation of -{format_bytes(-count)}: give at least 0")
+    return count
+
+
+def _whole(size: SupportsIndex) -> int:
+    if not isinstance(size, SupportsIndex) or isinstance(size, bool):
+        raise ArgumentTypeError(f"a reservation of {size!r}: give bytes as an int")
+    return operator.index(size)
 
 
 class Reservation:
@@ -22,16 +46,14 @@ class Reservation:
     """
 
     def __init__(self, size: int, what: str, holders: "dict[int, Reservation]") -> None:
-        if size < 0:
-            raise ArgumentError(f"a reservation of {size} bytes: give at least 0")
-        self.bytes = self.pending = operator.index(size)
+        self.bytes = self.pending = checked_size(size)
         self.what = what
         self._holders = holders
         holders[id(self)] = self
 
     def settle(self, size: int) -> None:
         """Note that `size` of the bytes are allocated: the system no longer offers them."""
-        self.pending = max(0, self.bytes - size)
+        self.pending = max(0, self.bytes - _whole(size))
 
     def shrink(self, to: int) -> None:
         """Give a part back, so that `to` bytes remain; pending ones go first.
@@ -41,9 +63,12 @@ class Reservation:
         ArgumentError
             For more bytes than are reserved: others may have taken them. Reserve anew instead.
         """
+        to = _whole(to)
         if not 0 <= to <= self.bytes:
+            told = format_bytes(to) if to > 0 else "less than nothing"
             raise ArgumentError(
-                f"{self.what}: {self.bytes} bytes are reserved, which cannot shrink to {to}"
+                f"{self.what}: {format_bytes(self.bytes)} are reserved, which cannot shrink to "
+                f"{told}"
             )
         self.pending = max(0, self.pending - (self.bytes - to))
         self.bytes = to

@@ -1,6 +1,5 @@
 """What arenas have to do with files: they are saved as such, opened as such, and read from them."""
 
-import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -63,7 +62,7 @@ class SavedArena:
 
     def on_free(self, call: Callable[[], object]) -> None:
         """Have `call` called when the arena's memory is given back, however that comes about."""
-        weakref.finalize(self._open().data, call)
+        self._open().on_free(call)
 
     @classmethod
     def open(cls: type[_Self], path: str | Path, handle: share.FileHandle | None = None) -> _Self:

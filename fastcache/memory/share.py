@@ -55,6 +55,7 @@ class _Blocks:
         self.holders = tuple(holders)  # where they came from, and this process
         self.claims: weakref.WeakSet[Claim] = weakref.WeakSet()
         self.key: _Key | None = None  # under which the registry has them
+        self.frees: list[Callable[[], object]] = []  # to be called when they are given back
 
     def handle(self) -> AnyHandle | None:
         if isinstance(self.key, FileHandle):
@@ -132,6 +133,16 @@ class Claim:
         data, notes = (BlockRef(each.inode, each.size) for each in (self.data, catalog))
         with _registry.lock:
             _registry.add((data, notes), self._blocks)
+
+    def on_free(self, call: Callable[[], object]) -> None:
+        """Have `call` called once when the blocks are given back, however that comes about."""
+        self._blocks.frees.append(weakref.finalize(self._blocks.data, call))
+
+    def freed(self) -> None:
+        """Call what waits for that, if they are closed: a finalizer would swallow Ctrl-C."""
+        if self._blocks.data.closed:
+            for call in self._blocks.frees:
+                call()
 
     def release(self) -> None:
         """Close the blocks, unless others have a claim on them too.

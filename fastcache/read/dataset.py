@@ -97,9 +97,11 @@ class ArenaDataset(ArenaView):
 
     cache_dir : path, optional
         A folder for arenas of files. The arena is built there once, and opened again as long as
-        files (paths, sizes, times) and options are the same; otherwise it is built anew, and the
-        reason is logged. Of several processes one builds it. With ``home="ram"`` it is read from
-        there into memory.
+        files (paths, sizes, times) and options are the same; if files have changed it is built
+        anew, and the reason is logged. Of several processes one builds it. With ``home="ram"`` it
+        is read from there into memory. Of a wrapped Dataset only its type, its length, the arrays
+        and tensors among its attributes and 16 of its samples are compared: remove the arena
+        yourself if others change.
 
     Attributes
     ----------

@@ -15,12 +15,14 @@ from fastcache.errors import DecodeError
 from fastcache.fill.conversion import expand
 from fastcache.fill.failures import check_shortage, is_shortage, shortage
 from fastcache.fill.job import reason_of
-from fastcache.fill.kept import ABSENT, DECODED, ENCODED, FAILED
+from fastcache.fill.kept import ABSENT, DECODED, ENCODED, FAILED, stamp_of
 from fastcache.fill.limits import Probed, refusal
 from fastcache.read.columns import Pixels, Rows
 
 if TYPE_CHECKING:
     from fastcache.read.fetch import FetchReader
+
+_CHANGED = "the file changed after the arena was filled: put it back, or fill a new arena"
 
 _log = logging.getLogger("fastcache")
 
@@ -96,7 +98,7 @@ class Fetch:
             pixels = reader.decoding.step.again(reader.path(row), size, data)
             target = self._slot(position)
             if pixels.shape != target.shape:
-                raise DecodeError("the file changed after the arena was filled")
+                raise DecodeError(_CHANGED)
             target[...] = pixels
         except Exception as error:
             if is_shortage(error):
@@ -128,8 +130,27 @@ class Fetch:
         self._convert(self._in_c[self._status == core.OK])
         for position in np.flatnonzero(self._forms == FAILED).tolist():
             self._slot(position)[...] = 0
+        self._check_stamps()
         if self._failed:
             self._settle()
+
+    def _check_stamps(self) -> None:
+        """Refuse files that are no longer those of the fill, after they were read.
+
+        A file that changes between the two is refused as well; before, it would be missed.
+        """
+        kept = self._reader.kept
+        for position in np.flatnonzero(self._forms == ABSENT).tolist():
+            if position in self._failed:
+                continue
+            row = int(self._rows[position])
+            try:
+                now = stamp_of(self._reader.path(row))
+            except OSError as error:
+                self._failed[position] = reason_of(error)
+            else:
+                if now != tuple(kept.stamps[kept.places[row]].tolist()):
+                    self._failed[position] = _CHANGED
 
     def _convert(self, positions: Rows) -> None:
         """Make the column's type of the integers that C decoded, where that is another."""
@@ -161,5 +182,8 @@ class Fetch:
             self._slot(position)[...] = 0
         for row, (path, reason) in failed.items():
             if row not in reader.late:
-                _log.warning("sample in row %d is zeros from now on: %s: %s", row, path, reason)
+                _log.warning(
+                    "sample in row %d is zeros for as long as it cannot be had: %s: %s",
+                    *(row, path, reason),
+                )
         reader.late.update(failed)

@@ -1,7 +1,7 @@
 """An arena opened for reading: its columns' readers, and batches gathered by threads."""
 
-from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,6 +24,7 @@ from fastcache.read.readers import make_reader, make_readers
 from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
 
 _PATHS = Text()
+_CLOSED = "the dataset is closed: its arena was given back"
 
 
 class ArenaReader:
@@ -91,12 +92,12 @@ class ArenaReader:
         Of windows: the array that they are windows of. A column whose samples are not all kept
         decoded is a NotKeptError.
         """
-        self._check_open()
-        columns = {
-            name: self.arena.column(name)
-            for name, field in self.fields.items()
-            if not isinstance(field, Nothing | Derived) and name not in self._mixed
-        }
+        with self._at_arena():
+            columns = {
+                name: self.arena.column(name)
+                for name, field in self.fields.items()
+                if not isinstance(field, Nothing | Derived) and name not in self._mixed
+            }
         arrays = _Arrays({name: _whole(column) for name, column in columns.items()})
         arrays.mixed = self._mixed
         return MappingProxyType(arrays)
@@ -110,16 +111,17 @@ class ArenaReader:
     @property
     def late(self) -> list[tuple[str, str]]:
         """Path and reason of samples that could not be had when this process asked for them."""
-        if self.closed or self._opened is None:
+        opened = self._opened
+        if self.closed or opened is None:
             return []
-        fetching = [r for r in self._opened[0].values() if isinstance(r, FetchReader)]
+        fetching = [r for r in opened[0].values() if isinstance(r, FetchReader)]
         return [pair for reader in fetching for pair in reader.late.values()]
 
     def paths(self, column: str) -> Reader | None:
         """Return the reader of an image column's paths; None if it was not read from files."""
-        self._check_open()
         name = self.catalog["paths"].get(column)
-        return None if name is None else make_reader(self.arena, name, _PATHS)
+        with self._at_arena():
+            return None if name is None else make_reader(self.arena, name, _PATHS)
 
     def paged(self, rows: Rows) -> AbstractContextManager[None]:
         """Within it samples in some rows are read: what of their files is missing comes at once."""
@@ -145,16 +147,26 @@ class ArenaReader:
 
     def _check_open(self) -> None:
         if self.closed:
-            raise ClosedError("the dataset is closed: its arena was given back")
+            raise ClosedError(_CLOSED)
+
+    @contextmanager
+    def _at_arena(self) -> Iterator[None]:
+        """Within it the arena is looked at; say what is closed if another thread closes it then."""
+        self._check_open()
+        try:
+            yield
+        except ClosedError as error:
+            raise ClosedError(_CLOSED) from error
 
     def _open(self) -> tuple[dict[str, Reader], RowNumbers]:
-        self._check_open()
-        if self._opened is None:
-            readers = make_readers(self.arena, self.fields)
-            shown = self.catalog["visible"]
-            index = self.arena.column(INDEX) if INDEX in self.arena.layout.columns else None
-            self._opened = readers, rows_shown(index, shown)
-        return self._opened
+        with self._at_arena():
+            opened = self._opened
+            if opened is None:
+                readers = make_readers(self.arena, self.fields)
+                shown = self.catalog["visible"]
+                index = self.arena.column(INDEX) if INDEX in self.arena.layout.columns else None
+                opened = self._opened = readers, rows_shown(index, shown)
+            return opened
 
 
 class _Arrays(dict[str, Any]):

@@ -87,7 +87,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         """Return a sample; `index` is any integer, counted from the end if negative."""
         position, count = operator.index(index), len(self)
         if not -count <= position < count:
-            raise IndexError(f"sample {position} of {count}")
+            raise _outside(position, count)
         position %= count
         return self._sample(position)
 
@@ -204,10 +204,21 @@ def _positions(indices: Sequence[SupportsIndex], count: int) -> Rows:
     """Return indices as int64 array of 0..count-1."""
     positions = np.asarray(indices)
     if positions.dtype.kind != "i" or positions.ndim != 1:  # tensors, bools, unsigned; not floats
-        positions = np.fromiter(map(operator.index, indices), np.int64)
+        try:
+            positions = np.fromiter(map(operator.index, indices), np.int64)
+        except OverflowError:
+            far = (index for index in map(operator.index, indices) if not -count <= index < count)
+            raise _outside(next(far), count) from None
     positions = positions.astype(np.int64, copy=False)
     outside = (positions < -count) | (positions >= count)
     if outside.any():
-        raise IndexError(f"sample {positions[outside][0]} of {count}")
+        raise _outside(int(positions[outside][0]), count)
     wrapped: Rows = positions + count * (positions < 0)
     return wrapped
+
+
+def _outside(position: int, count: int) -> IndexError:
+    """Return the error for a sample that is not there."""
+    bits = position.bit_length()  # Python does not print numbers of many thousand digits
+    told = str(position) if bits < 64 else f"{'-' * (position < 0)}2^{bits - 1} or further"
+    return IndexError(f"sample {told} of {count}")

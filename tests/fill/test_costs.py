@@ -1,5 +1,7 @@
 """Costs: measured on a few files, then arithmetic."""
 
+import errno
+import mmap
 import time
 
 import images
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from fastcache import transforms as T
 from fastcache._core import image as core
 from fastcache.fill import measure
-from fastcache.fill.costs import Costs, MemorySpeed, Rate, way_name, ways_of
+from fastcache.fill.costs import TYPICAL_MEMORY, Costs, MemorySpeed, Rate, fit, way_name, ways_of
 from fastcache.fill.file_table import INFO_DTYPE
 from fastcache.fill.options import FillOptions
 from fastcache.fill.prepare import Preparation
@@ -95,23 +97,23 @@ def test_ways_are_formats_in_c_or_in_python():
     st.lists(st.integers(1, 10**8), min_size=2, max_size=9, unique=True),
 )
 def test_a_fit_finds_the_line_again(item, unit, sizes):
-    rate = measure.fit([(size, item + unit * size) for size in sizes])
+    rate = fit([(size, item + unit * size) for size in sizes])
     assert rate.of(sizes) == pytest.approx(item + unit * np.array(sizes), rel=1e-6, abs=1e-9)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.floats(0, 100)), max_size=9))
 def test_a_fit_is_never_negative(points):
-    rate = measure.fit(points)
+    rate = fit(points)
     assert rate.item >= 0 and rate.unit >= 0
     assert np.isfinite(rate.item) and np.isfinite(rate.unit)
 
 
 def test_fits_of_odd_points():
-    assert measure.fit([]) == Rate(0, 0)
-    assert measure.fit([(10, 5.0)]) == Rate(0, 0.5)
-    assert measure.fit([(10, 5.0), (10, 7.0)]) == Rate(0, 0.6)
-    assert measure.fit([(10, 5.0), (20, 3.0)]) == Rate(4.0, 0)  # the larger one was faster
-    assert measure.fit([(10, 0.0), (20, 30.0)]) == Rate(0, 1.0)  # a line below nothing at 0
+    assert fit([]) == Rate(0, 0)
+    assert fit([(10, 5.0)]) == Rate(0, 0.5)
+    assert fit([(10, 5.0), (10, 7.0)]) == Rate(0, 0.6)
+    assert fit([(10, 5.0), (20, 3.0)]) == Rate(4.0, 0)  # the larger one was faster
+    assert fit([(10, 0.0), (20, 30.0)]) == Rate(0, 1.0)  # a line below nothing at 0
 
 
 # -- the choice of files ---------------------------------------------------------------------------
@@ -224,3 +226,40 @@ def test_failed_rows_cost_nothing(tmp_path):
     column = prepared.files["image"]
     read, decode = column.costs(seconds=60).of_files(column.table)
     assert (read > 0).tolist() == (decode > 0).tolist() == [True, False, True, True, True, True]
+
+
+# -- little memory ---------------------------------------------------------------------------------
+
+
+def refusing(monkeypatch, most):
+    """Have mappings refused that are larger than so many bytes."""
+    real = mmap.mmap
+
+    def mapped(fd, size, *args):
+        if size > most:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return real(fd, size, *args)
+
+    monkeypatch.setattr("fastcache.fill.measure.mmap.mmap", mapped)
+
+
+@pytest.mark.parametrize("most", [1 << 20, 0])
+def test_less_is_measured_where_memory_is_short(monkeypatch, most):
+    """F3: the estimate gives way to what is planned."""
+    refusing(monkeypatch, most)
+    speed = measure.measure_memory()
+    assert speed.fresh > 0
+    assert speed.copy > 0
+    assert (speed == TYPICAL_MEMORY) == (most == 0)
+
+
+def test_a_trial_ends_where_there_is_no_memory_for_it(tmp_path, monkeypatch):
+    column = column_of(jpegs(tmp_path))
+
+    def no_room(*_):
+        raise MemoryError("Unable to allocate")
+
+    monkeypatch.setattr(measure._Trial, "make_room", no_room)
+    costs = column.costs()
+    assert costs.files == 0
+    assert costs.guessed == ("JPEG",)

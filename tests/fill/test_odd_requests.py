@@ -13,7 +13,7 @@ from PIL import Image
 import fastcache
 from fastcache import transforms as T
 from fastcache.errors import BlockError, DecodeError
-from fastcache.fill import pillow_step
+from fastcache.fill import failures, pillow_step
 from fastcache.fill.limits import open_regular
 from fastcache.sources import Pairs
 
@@ -77,12 +77,12 @@ def test_want_of_memory_is_not_held_against_a_file(tmp_path, monkeypatch, kind):
     images.photo(60, 80).save(path)
     path.write_bytes(path.read_bytes()[:-300])
     assert "OSError" in reason(path)
-    monkeypatch.setattr(pillow_step, "_is_available", lambda size: size < 60 * 80)
+    monkeypatch.setattr(pillow_step, "is_available", lambda size: size < 60 * 80)
     with pytest.raises(BlockError, match=r"nothing is known against.*free memory"):
         filled([path], on_error="skip")
 
 
 def test_memory_is_asked_for_without_being_used():
-    assert pillow_step._is_available(1 << 20)
-    assert not pillow_step._is_available(1 << 60)
+    assert failures.is_available(1 << 20)
+    assert not failures.is_available(1 << 60)
     assert fastcache.Limits().pixels is None

@@ -1,6 +1,8 @@
 """``plan_for``: what it says before a fill is what the fill then takes."""
 
 import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import images
@@ -11,7 +13,7 @@ from PIL import Image
 
 import fastcache as fc
 from fastcache import transforms as T
-from fastcache.errors import ArgumentError, SourceNotFoundError
+from fastcache.errors import ArgumentError, NoMemoryError, SourceNotFoundError
 from fastcache.fill import file_table
 from fastcache.fill.plan import Plan
 from fastcache.memory import arena as arenas
@@ -304,3 +306,43 @@ def test_a_path_that_is_no_text_prints(tmp_path):
     write(tmp_path / "c", {"good.png": images.encode(Image.new("RGB", (4, 4)), "PNG")})
     (tmp_path / "c" / name).write_bytes(b"no image")
     assert r"caf\udce9.jpg" in str(fc.plan_for(tmp_path)).encode().decode()
+
+
+# -- little memory ---------------------------------------------------------------------------------
+
+_TIGHT = """
+import resource, sys
+import fastcache as fc
+from fastcache import transforms as T
+fc.ArenaDataset(sys.argv[1], store=T.Resize(16)).close()
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+for left in (1, 4, 8, 12, 20, 30, 200):
+    resource.setrlimit(resource.RLIMIT_AS, (size + (left << 20), -1))
+    for make in (fc.plan_for, fc.ArenaDataset):
+        try:
+            made = make(sys.argv[1], store=T.Resize(256), threads=1)
+        except fc.errors.FastcacheError as error:
+            print(left, make.__name__, type(error).__name__, str(error)[:60])
+        else:
+            print(left, make.__name__, "made")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space as Linux has them")
+def test_a_tight_address_space_is_met_by_typed_errors(class_folder):
+    """A2, A10: whatever does not fit says so, and what fits is made."""
+    command = [sys.executable, "-c", _TIGHT, str(class_folder)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    told = run.stdout.splitlines()
+    assert len(told) == 14, told
+    assert told[-2:] == ["200 plan_for made", "200 ArenaDataset made"]
+
+
+def test_memory_that_planning_lacks_is_told(class_folder, monkeypatch):
+    def short(*_):
+        raise MemoryError("Unable to allocate 3 GiB")
+
+    monkeypatch.setattr("fastcache.fill.planning.Preparation", short)
+    with pytest.raises(NoMemoryError, match=r"planning: .*3 GiB.*leaves .*limit: .*limit="):
+        fc.plan_for(class_folder)

@@ -5,6 +5,8 @@ import errno
 import gc
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -389,3 +391,36 @@ def test_parts_that_cannot_be_mapped(file, tmp_path):
     memory = Block.create(65536)
     with pytest.raises(ArgumentError):
         memory.map_file(0, file, 0, 65536)
+
+
+def test_addresses_that_are_not_there_are_refused_with_the_reason():
+    with pytest.raises(BlockError, match="of addresses: Cannot allocate memory") as error:
+        Block.reserve(1 << 62)
+    assert error.value.errno == errno.ENOMEM
+
+
+@pytest.mark.parametrize("home", ["ram", "disk"])
+def test_a_limit_on_the_size_of_files_is_named(home, tmp_path):
+    """A10: it holds for shared memory too, which whoever is refused does not expect."""
+    script = (
+        "import resource, sys, numpy as np\n"
+        "from fastcache.errors import BlockError\n"
+        "from fastcache.fill.make import make_arena\n"
+        "from fastcache.fill.options import FillOptions\n"
+        "from fastcache.sources import Arrays\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "try:\n"
+        "    make_arena(Arrays(np.zeros((4, 1 << 20))), FillOptions(home=sys.argv[1]))\n"
+        "except BlockError as error:\n"
+        "    print(error.errno, error)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, home],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert told.startswith(f"{errno.EFBIG} ") and "ulimit -f" in told
+    assert "could not be read" not in told
+    assert os.listdir(tmp_path) == []

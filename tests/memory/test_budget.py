@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcache.errors import ArgumentError, BudgetError
-from fastcache.memory.budget import Reading, check, read_budget, reserve
+from fastcache.memory.budget import Budget, Reading, check, read_budget, reserve
 from fastcache.memory.limits import Limit
 from fastcache.memory.units import format_bytes, parse_bytes
 
@@ -52,6 +52,34 @@ def test_requests(budget, allowed, name):
 def test_requests_that_mean_nothing(budget):
     with pytest.raises(ArgumentError):
         read_budget(budget, [MACHINE])
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        10**400,
+        pytest.param(10**5000, id="far above"),
+        pytest.param(-(10**5000), id="far below"),
+        pytest.param("9" * 400 + "GB", id="long"),
+        pytest.param("9" * 6000, id="longer"),
+        (1 << 80) + 1,
+    ],
+)
+def test_requests_that_are_no_amount_of_memory(budget):
+    """A2: said at once, and not where the budget is printed."""
+    with pytest.raises(ArgumentError, match="2\\^80") as caught:
+        Budget(budget)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("count", [(1 << 80) + 1, 10**400, pytest.param(10**5000, id="far above")])
+def test_numbers_that_are_no_amounts_are_printed(count):
+    assert format_bytes(count) == f"over 2^{count.bit_length() - 1} bytes"
+
+
+def test_the_largest_amount_is_printed():
+    assert format_bytes(1 << 80) == f"{1 << 30} PiB"
+    assert f"<Budget of {1 << 30} PiB" in repr(Budget(1 << 80))
 
 
 def test_this_machine():

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from fastcache.errors import ArgumentError, BudgetError
+from fastcache.errors import ArgumentError, ArgumentTypeError, BudgetError
 from fastcache.memory.arena import Arena, plan_layout
 from fastcache.memory.budget import Budget, read_budget, take
 from fastcache.memory.limits import Limit, SystemLimits
@@ -69,6 +69,32 @@ def test_a_reservation_shrinks_and_ends(system):
     with pytest.raises(ArgumentError):
         budget.reserve(-1, "nonsense")
     assert budget.used == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "error"),
+    [
+        (-1, ArgumentError),
+        pytest.param(-(10**5000), ArgumentError, id="far below"),
+        (1.5, ArgumentTypeError),
+        (True, ArgumentTypeError),
+        ("1", ArgumentTypeError),
+        (None, ArgumentTypeError),
+        pytest.param(10**5000, BudgetError, id="far above"),
+    ],
+)
+def test_sizes_that_cannot_be_reserved(system, size, error):
+    """A10: typed errors, and nothing is held."""
+    budget = Budget(1000)
+    with pytest.raises(error):
+        budget.reserve(size, "nonsense")
+    assert budget.used == 0
+    with budget.reserve(np.int64(800), "filling") as held:
+        assert type(held.bytes) is int
+        if size not in (-1, True):
+            with pytest.raises((ArgumentError, ArgumentTypeError)):
+                held.shrink(size)
+        assert held.bytes == 800
 
 
 def test_memory_that_arenas_took_is_not_counted_twice(system):

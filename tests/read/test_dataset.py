@@ -21,6 +21,7 @@ from fastcache.errors import (
     SchemaError,
     SourceNotFoundError,
 )
+from fastcache.read import reader
 
 
 class Nested(Dataset):
@@ -270,6 +271,48 @@ def test_context_manager_closes():
     assert_equal(sample, nested_sample(1))
     with pytest.raises(ClosedError):
         ds[1]
+
+
+@pytest.mark.parametrize("index", [6, -7, 1 << 64, -(10**30), pytest.param(10**5000, id="far")])
+def test_samples_that_are_not_there(index):
+    """Whatever the number, and whoever asks: the same error."""
+    with fc.ArenaDataset(Nested()) as ds:
+        asks = (
+            lambda: ds[index],
+            lambda: ds.__getitems__([0, index]),
+            lambda: ds.read_ahead([0, index]),
+        )
+        for ask in asks:
+            with pytest.raises(IndexError, match=r"sample .+ of 6"):
+                ask()
+
+
+def test_closing_while_another_thread_opens_the_columns(monkeypatch):
+    """C1: whatever the close overtakes, it is the dataset that is closed."""
+    ds = fc.ArenaDataset(Nested())
+    make = reader.make_readers
+
+    def closed_meanwhile(arena, fields):
+        arena.close()
+        return make(arena, fields)
+
+    monkeypatch.setattr(reader, "make_readers", closed_meanwhile)
+    with pytest.raises(ClosedError, match="the dataset is closed"):
+        ds[0]
+
+
+def test_closing_while_another_thread_asks_for_arrays(monkeypatch):
+    ds = fc.ArenaDataset(Nested())
+    arena = ds._reader.arena
+
+    def closed_meanwhile(name):
+        monkeypatch.undo()
+        arena.close()
+        return arena.column(name)
+
+    monkeypatch.setattr(arena, "column", closed_meanwhile)
+    with pytest.raises(ClosedError, match="the dataset is closed"):
+        _ = ds.arrays
 
 
 def test_the_facade_hands_on_the_same_names():

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ArgumentError, BudgetError, DecodeError, NotKeptError
+from fastcache.fill.kept import stamp_of
 from fastcache.sources import Arrays, Files, Pairs
 
 SHARES = [1.0, 0.5, 0.1, 0.0]
@@ -159,13 +160,12 @@ def test_relative_paths_are_those_of_the_fill(tmp_path, monkeypatch):
 
 def absent(paths, **options):
     """Return a dataset of which nothing is kept."""
-    with fc.ArenaDataset(Files(paths, list(range(len(paths)))), threads=1) as whole:
+    source, store = Files(paths, list(range(len(paths)))), options.get("store")
+    with fc.ArenaDataset(source, threads=1, store=store) as whole:
         more = 150 * 150 * 3 if options.get("on_error") == "skip" else 0  # to verify in
         budget = budget_for(whole, 0.0, 20_000 + more)
-    unread = fc.ArenaDataset(
-        Files(paths, list(range(len(paths)))), threads=1, budget=budget, **options
-    )
-    assert unread.report["columns"]["image"]["kept"]["absent"] >= len(paths) - 1
+    unread = fc.ArenaDataset(source, threads=1, budget=budget, **options)
+    assert unread.report["columns"]["image"]["kept"]["absent"] >= len(paths) - 2
     return unread
 
 
@@ -207,6 +207,105 @@ def test_a_file_that_changes_size_is_refused(tmp_path):
         Image.fromarray(images.pixels(20, 30, 3)).save(paths[2])
         with pytest.raises(DecodeError, match="changed after it was probed"):
             ds[2]
+
+
+def put(path, pixels):
+    """Put an image in a file's place, in the format that its name says; .npy too."""
+    if path.endswith(".npy"):
+        np.save(path, pixels)
+    else:
+        Image.fromarray(pixels).save(path, quality=90)
+
+
+def of_one_format(folder, ending, count=12, size=(150, 150)):
+    paths = [str(folder / f"{k:03d}.{ending}") for k in range(count)]
+    for k, path in enumerate(paths):
+        put(path, images.pixels(*size, 3, seed=k))
+    return paths
+
+
+def later(path):
+    """Make sure that a file's time is another one, however coarse the system's clock is."""
+    about = os.stat(path)
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns + 1))
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "npy"])
+def test_a_file_with_another_content_is_refused(tmp_path, ending):
+    """F3: the same size, even the same number of bytes, is not the same sample."""
+    paths = of_one_format(tmp_path, ending)
+    with absent(paths) as ds:
+        whole = Path(paths[2]).read_bytes()
+        before = ds[2][0].clone()
+        about = os.stat(paths[2])
+        put(paths[2], images.pixels(150, 150, 3, seed=99))
+        later(paths[2])
+        for _ in range(2):
+            with pytest.raises(DecodeError, match="changed after the arena was filled"):
+                ds.__getitems__(list(range(12)))
+        Path(paths[2]).write_bytes(whole)
+        os.utime(paths[2], ns=(about.st_atime_ns, about.st_mtime_ns))
+        assert torch.equal(ds[2][0], before)
+
+
+@pytest.mark.parametrize("on_error", ["skip", "fill"])
+def test_a_file_that_changes_is_zeros_until_it_is_back(tmp_path, caplog, on_error):
+    paths = images_of_one_size(tmp_path, 12, (150, 150))
+    with absent(paths, on_error=on_error) as ds:
+        before = ds[4][0].clone()
+        os.rename(paths[4], tmp_path / "aside")
+        Image.fromarray(images.pixels(150, 150, 3, seed=99)).save(paths[4])
+        later(paths[4])
+        with caplog.at_level(logging.WARNING, "fastcache"):
+            assert not ds[4][0].any()
+        assert "zeros for as long as it cannot be had" in caplog.text
+        ((path, reason),) = ds.report["failed_later"]
+        assert path == paths[4]
+        assert "changed after the arena was filled" in reason
+        os.replace(tmp_path / "aside", paths[4])
+        assert torch.equal(ds[4][0], before)
+        assert len(ds.report["failed_later"]) == 1
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "npy"])
+@pytest.mark.parametrize("size", [(20, 30), (120, 150)])
+def test_another_size_is_refused_where_store_has_one_size(tmp_path, ending, size):
+    """F3: also where the content alone tells, for the file says that it is as old as before."""
+    paths = of_one_format(tmp_path, ending, size=(150, 120))
+    with absent(paths, store=T.Resize((150, 150))) as ds:
+        about = os.stat(paths[0])
+        put(paths[0], images.pixels(*size, 3, seed=99))
+        os.utime(paths[0], ns=(about.st_atime_ns, about.st_mtime_ns))
+        with pytest.raises(DecodeError, match="changed after it was probed"):
+            ds[0]
+
+
+def test_stamps_are_saved_with_the_arena(tmp_path):
+    paths = images_of_one_size(tmp_path, 12, (150, 150))
+    with absent(paths) as ds:
+        ds.save(tmp_path / "x.arena")
+    later(paths[7])
+    with fc.open(tmp_path / "x.arena") as ds:
+        assert ds[6][0].any()
+        with pytest.raises(DecodeError, match="changed after the arena was filled"):
+            ds[7]
+
+
+def test_a_file_that_goes_before_it_can_be_known_again_fails_the_fill(tmp_path, monkeypatch):
+    """What is absent has to be there when the fill ends."""
+    paths = images_of_one_size(tmp_path, 12, (150, 150))
+
+    def gone(path):
+        if path == paths[3]:
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return stamp_of(path)
+
+    monkeypatch.setattr("fastcache.fill.kept.stamp_of", gone)
+    with absent(paths, on_error="skip") as ds:
+        assert len(ds) == 11
+        assert [path for path, _ in ds.report.failed] == [paths[3]]
+    with pytest.raises(DecodeError, match="003.jpg"):
+        absent(paths)
 
 
 def test_bad_files_are_found_by_verification(tmp_path):

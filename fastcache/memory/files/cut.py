@@ -16,6 +16,7 @@ from fastcache.memory.layout import ArenaLayout, plan_layout, row_elements, row_
 from fastcache.schema import Derived, Field, Once, Text
 
 _SMALLEST, _LARGEST, _SHARDS = 64 << 20, 4 << 30, 1024
+_LEAST, _MOST_SHARDS = 1 << 20, 4096  # where memory is short
 MOST_AXES = 31  # NumPy has 32 in its oldest version, and the rows take one
 DTYPE_KINDS = "biufcmMSU"
 
@@ -44,6 +45,18 @@ def shard_limit(shard_bytes: int | None, total: int) -> int:
     if isinstance(shard_bytes, bool) or not isinstance(shard_bytes, int) or shard_bytes < PAGE:
         raise ArgumentError(f"shard_bytes={shard_bytes!r}: give a number of bytes from {PAGE} on")
     return min(shard_bytes, MOST_BYTES)
+
+
+def shard_limits(total: int) -> list[int]:
+    """Return the bytes that shards of an arena may have, from the usual ones down.
+
+    The others are for those who have no memory for usual ones: halves, quarters and so on, down to
+    1 MiB or 4096 shards.
+    """
+    limits = [shard_limit(None, total)]
+    while limits[-1] // 2 >= max(_LEAST, total // _MOST_SHARDS):
+        limits.append(limits[-1] // 2)
+    return limits
 
 
 def quantum_of(stride: int) -> int:

@@ -52,7 +52,9 @@ def system_calls(doing: str, path: Path, need: int = 0) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise disk_full(path.parent, need) from error
-        raise ArenaFileError(error.errno, f"{doing} {path}: {error.strerror}") from error
+        advice = "; raise the limit on the size of files (ulimit -f)"
+        why = f"{error.strerror}{advice if error.errno == errno.EFBIG else ''}"
+        raise ArenaFileError(error.errno, f"{doing} {path}: {why}") from error
 
 
 def open_regular(path: Path) -> tuple[int, int]:

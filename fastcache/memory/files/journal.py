@@ -10,13 +10,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastcache.errors import ArenaFormatError
-from fastcache.memory.files.disk import publish, read_at, system_calls
+from fastcache.memory.files.disk import open_regular, publish, read_at, system_calls
 from fastcache.memory.files.manifest import FileEntry
 from fastcache.memory.files.naming import JOURNAL, PAGE
 from fastcache.memory.files.plan import FilePlan
 from fastcache.memory.files.sums import digest_of, seal, unseal
 
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def plan_begun(folder: Path) -> str | None:
+    """Return the digest of the plan that an interrupted run had; None if there is none."""
+    path = folder / JOURNAL
+    try:
+        fd, size = open_regular(path)
+        try:
+            text = read_at(fd, size, 0, path)
+        finally:
+            os.close(fd)
+        return str(unseal(text[: text.find(b"\n") + 1], str(path))["journal"]["plan"])
+    except (ArenaFormatError, KeyError, TypeError):  # none, or none to go on from
+        return None
 
 
 class Done(NamedTuple):

@@ -13,6 +13,7 @@ from fastcache.memory.files.cut import MOST_AXES, check_saved_field
 from fastcache.memory.files.derive import derive_plan
 from fastcache.memory.files.naming import MOST_BYTES
 from fastcache.memory.files.plan import Cut, FilePlan, Saved, is_cut
+from fastcache.memory.files.sums import digest_of, seal
 from fastcache.schema import (
     Field,
     Image,
@@ -152,6 +153,11 @@ def _family(document: Any, saved: Mapping[str, Saved], what: str) -> tuple[list[
         if rows != whole:
             raise fail(f"the shards of column {name!r} have {rows} rows, it has {whole}")
     return names, cuts
+
+
+def plan_digest(plan: FilePlan) -> str:
+    """Return what tells a plan from another in a journal."""
+    return digest_of(seal(plan_to_json(plan)))
 
 
 def plan_to_json(plan: FilePlan) -> dict[str, Any]:

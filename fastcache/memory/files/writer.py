@@ -24,8 +24,8 @@ from fastcache.memory.files.manifest import FORMAT, VERSION, FileEntry
 from fastcache.memory.files.naming import MANIFEST
 from fastcache.memory.files.pieces import file_pieces
 from fastcache.memory.files.plan import FilePlan, Shard
-from fastcache.memory.files.stated import plan_to_json
-from fastcache.memory.files.sums import digest_of, pack_sums, seal
+from fastcache.memory.files.stated import plan_digest
+from fastcache.memory.files.sums import digest_of, pack_sums
 
 
 class ArenaWriter:
@@ -95,7 +95,7 @@ class ArenaWriter:
         head = {
             "format": FORMAT,
             "version": VERSION,
-            "plan": digest_of(seal(plan_to_json(self.plan))),
+            "plan": plan_digest(self.plan),
             "source": self.source,
             "generation": self._generation,
             "replaces": old and old.id,

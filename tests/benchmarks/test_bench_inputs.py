@@ -1,12 +1,10 @@
 """The codec benchmark: its input files are what they are said to be, and its rows can fail."""
 
-import importlib
 import io
 import struct
 import zlib
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,15 +15,6 @@ from PIL import Image
 from project import source_root
 
 BENCHMARKS = source_root() / "benchmarks"
-MODULES = ("bomb_files", "codec_rows", "codec_sets", "decoding", "drawings", "harness", "inputs")
-
-
-@pytest.fixture(scope="module")
-def bench():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        found = {name: importlib.import_module(name) for name in (*MODULES, "rows")}
-        yield SimpleNamespace(**found)
 
 
 @pytest.fixture(scope="module")

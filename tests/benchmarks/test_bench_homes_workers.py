@@ -6,30 +6,11 @@ import mmap
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
-from images import encode, photo
 from project import source_root
 
 BENCHMARKS = source_root() / "benchmarks"
-MODULES = ("harness", "homes_sets", "proportional", "serve")
-
-
-@pytest.fixture(scope="module")
-def bench():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        patch.syspath_prepend(str(BENCHMARKS / "ours"))
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory) -> list[str]:
-    folder = tmp_path_factory.mktemp("photos")
-    for k, (height, width) in enumerate([(40, 64), (65, 33), (48, 48), (30, 90)]):
-        (folder / f"{k}.jpg").write_bytes(encode(photo(height, width, seed=k)))
-    return sorted(map(str, folder.iterdir()))
 
 
 # ---- memory of processes

@@ -5,33 +5,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from images import encode, photo
 from project import source_root
 
 BENCHMARKS = source_root() / "benchmarks"
-MODULES = (
-    "harness", "homes_plan", "homes_rows", "homes_sets", "proportional", "rows", "run_homes",
-    "serve", "session",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def bench():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        patch.syspath_prepend(str(BENCHMARKS / "ours"))
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory) -> list[str]:
-    folder = tmp_path_factory.mktemp("photos")
-    for k, (height, width) in enumerate([(40, 64), (65, 33), (48, 48), (30, 90)]):
-        (folder / f"{k}.jpg").write_bytes(encode(photo(height, width, seed=k)))
-    return sorted(map(str, folder.iterdir()))
 
 
 def measured(bench, *rounds):

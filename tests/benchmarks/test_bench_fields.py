@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,21 +14,6 @@ from project import source_root
 from fastcache.gaf import GramianAngularField
 
 BENCHMARKS = source_root() / "benchmarks"
-MODULES = (
-    "gaf_inputs", "gaf_memory", "gaf_plan", "gaf_rows",
-    "harness", "resident", "rows", "serve", "show",
-)  # fmt: skip
-WORKERS = ("field_images", "fill_limit", "native")
-
-
-@pytest.fixture(scope="module")
-def bench():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        patch.syspath_prepend(str(BENCHMARKS / "ours"))
-        yield SimpleNamespace(
-            **{name: importlib.import_module(name) for name in (*MODULES, *WORKERS)}
-        )
 
 
 def measured(bench, *rounds):
