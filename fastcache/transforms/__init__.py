@@ -5,8 +5,9 @@ before an image is read, so that memory can be planned and the C core can decode
 place. ``transform=`` takes all of them, and the C core runs them on each read.
 """
 
+from fastcache.transforms.chain import Chain
 from fastcache.transforms.coloring import ColorJitter, Grayscale, RandomGrayscale
-from fastcache.transforms.compiling import RecipePlan, compile_recipe, compile_recipes
+from fastcache.transforms.compiling import compile_recipe, compile_recipes
 from fastcache.transforms.emitting import Layout, Normalize
 from fastcache.transforms.erasing import RandomErasing
 from fastcache.transforms.flips import RandomHorizontalFlip, RandomVerticalFlip
@@ -24,8 +25,9 @@ from fastcache.transforms.normalize import (
 from fastcache.transforms.operation import FILTERS, Operation, ReadOperation
 from fastcache.transforms.ops import CenterCrop, Resize
 from fastcache.transforms.random_crops import RandomCrop, RandomResizedCrop
+from fastcache.transforms.recipe_plan import RecipePlan
 from fastcache.transforms.to_dtype import ToDtype, conversion_of
-from fastcache.transforms.translating import Chain, describe, translate
+from fastcache.transforms.translating import describe, translate
 
 __all__ = [
     "FILTERS",

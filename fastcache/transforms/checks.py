@@ -5,11 +5,14 @@ from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from fastcache.errors import ArgumentError
 from fastcache.transforms.operation import check_pixels, check_size
 
 MOST_CHANNELS = 4
 _MOST_PIXELS = 2**31 - 1  # what the C core's int32 holds
+_LARGEST = float(np.finfo(np.float32).max)
 _LEAST_RATIO = 1e-6  # of sides, in the C core
 
 
@@ -21,6 +24,14 @@ def check_number(value: object, what: str) -> float:
         if isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number):
             return float(number)
     raise ArgumentError(f"{what} must be a finite number, not {value!r}")
+
+
+def check_single(value: object, what: str) -> float:
+    """Return a number that float32, in which C computes, has as well."""
+    number = check_number(value, what)
+    if abs(number) <= _LARGEST:
+        return number
+    raise ArgumentError(f"{what}: {value!r} is beyond the range of float32 (±{_LARGEST:.3g})")
 
 
 def check_flag(value: object, what: str) -> bool:
@@ -114,7 +125,7 @@ def check_channel_numbers(values: object, what: str) -> tuple[float, ...]:
     """Return one number per channel, at least one and at most four."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise ArgumentError(f"{what}={values!r}: give a sequence with one number per channel")
-    numbers = tuple(check_number(value, what) for value in values)
+    numbers = tuple(check_single(value, what) for value in values)
     if 1 <= len(numbers) <= MOST_CHANNELS:
         return numbers
     raise ArgumentError(

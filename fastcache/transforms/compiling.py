@@ -1,7 +1,6 @@
 """From a list of operations to a recipe that the C core can run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,73 +9,14 @@ from fastcache.errors import ArgumentError
 from fastcache.transforms.coloring import ColorJitter, Grayscale
 from fastcache.transforms.emitting import Normalize
 from fastcache.transforms.erasing import RandomErasing
-from fastcache.transforms.mixing import BatchOperation
 from fastcache.transforms.multi_crop import split_views
 from fastcache.transforms.operation import ReadOperation, Size, Steps
 from fastcache.transforms.random_crops import RandomCrop
+from fastcache.transforms.recipe_plan import RecipePlan
 from fastcache.transforms.recipe_state import MOST_LEVELS, Erasing, RecipeState
 from fastcache.transforms.steps import ELEMENTS, EMIT, NO_STEPS, SCALINGS, one_step
-from fastcache.transforms.telling import number_line, recipe_lines
 
 _LARGEST = {name: float(np.finfo(name).max) for name in ("float16", "float32")}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class RecipePlan:
-    """What C does to each sample on its way into a batch.
-
-    Attributes
-    ----------
-    operations : tuple of ReadOperation
-        As they were given.
-    steps : structured array of dtype :data:`~fastcache.transforms.steps.STEP`
-        What is drawn and made, in this order.
-    emit : structured array of shape () and dtype :data:`~fastcache.transforms.steps.EMIT`
-        How pixels become numbers. Its ``channels`` are those of the batch, which Grayscale makes
-        differ from `channels`: 1 of 3 is the first of three equal ones, 3 of 1 repeats it.
-        ``streaming`` is 0: only who knows the batch can tell.
-    channels, kept : int, str
-        Channels and type of the pixels in the arena.
-    dtype : str
-        Type of the numbers in a batch.
-    layout : {"channels_last", "NCHW", "NHWC"}
-    size : (int, int) or None
-        Pixels of the result, (height, width), if it is the same for all samples.
-    batch_step : MixUp, CutMix or None
-        What is done to whole batches afterwards.
-    """
-
-    operations: tuple[ReadOperation, ...]
-    steps: Steps
-    emit: npt.NDArray[np.void]
-    channels: int
-    kept: str
-    dtype: str
-    layout: str
-    size: Size | None
-    batch_step: BatchOperation | None
-
-    @property
-    def shape(self) -> tuple[int, int, int] | None:
-        """Shape of a sample's result as users see it, if it is the same for all samples."""
-        if self.size is None:
-            return None
-        channels = int(self.emit["channels"])
-        if self.layout == "NHWC":
-            return (*self.size, channels)
-        return (channels, *self.size)
-
-    def lines(self) -> list[str]:
-        """Return what runs, a line each."""
-        scaling = next(k for k, number in SCALINGS.items() if number == self.emit["scaling"])
-        numbers = number_line(scaling, MOST_LEVELS[self.kept], self.dtype)
-        return [*recipe_lines(self.operations), numbers]
-
-    def __repr__(self) -> str:
-        what = f"{self.channels} x {self.kept}"
-        shape = "sizes that differ" if self.shape is None else str(self.shape)
-        head = f"RecipePlan: {what} → {self.dtype}, {shape}, {self.layout}"
-        return "\n".join([head, *(f"  {line}" for line in self.lines())])
 
 
 def compile_recipe(

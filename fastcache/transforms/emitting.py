@@ -39,8 +39,8 @@ class Normalize(ReadOperation):
     std: tuple[float, ...]
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        kept_mean = _narrow(check_channel_numbers(mean, "Normalize: mean"), "Normalize: mean")
-        kept_std = _narrow(check_channel_numbers(std, "Normalize: std"), "Normalize: std")
+        kept_mean = check_channel_numbers(mean, "Normalize: mean")
+        kept_std = check_channel_numbers(std, "Normalize: std")
         if len(kept_mean) != len(kept_std):
             raise ArgumentError(
                 f"Normalize: mean has {len(kept_mean)} numbers and std {len(kept_std)}: give both "
@@ -89,12 +89,3 @@ class Layout(ReadOperation):
 
     def _why_not_called(self) -> str:
         return "it arranges whole batches"
-
-
-def _narrow(numbers: tuple[float, ...], what: str) -> tuple[float, ...]:
-    """Return the numbers; raise ArgumentError where float32, in which C computes, has them not."""
-    most = float(np.finfo(np.float32).max)
-    for number in numbers:
-        if abs(number) > most:
-            raise ArgumentError(f"{what}: {number!r} is beyond the range of float32 (±{most:.3g})")
-    return numbers

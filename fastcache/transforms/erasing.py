@@ -7,10 +7,10 @@ from typing import ClassVar
 from fastcache.errors import ArgumentError
 from fastcache.transforms.checks import (
     check_channel_numbers,
-    check_number,
     check_probability,
     check_range,
     check_ratio,
+    check_single,
 )
 from fastcache.transforms.operation import ReadOperation, Steps
 from fastcache.transforms.steps import ERASE_WITH, one_step
@@ -92,4 +92,4 @@ def _value(value: object) -> float | tuple[float, ...] | str:
     if isinstance(value, Sequence):
         numbers = check_channel_numbers(value, "RandomErasing: value")
         return numbers[0] if len(numbers) == 1 else numbers
-    return check_number(value, "RandomErasing: value")
+    return check_single(value, "RandomErasing: value")

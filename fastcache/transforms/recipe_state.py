@@ -197,6 +197,8 @@ class RecipeState:
         mirrors = isinstance(operation, RandomCrop) and operation.padding_mode != "constant"
         if operation.resamples or mirrors:
             self._not_erased(operation)
+        if self.kept != "uint8" and getattr(operation, "fill", 0) != 0:
+            raise ArgumentError(f"{operation!r}: padding of {self.kept} is 0 or mirrored: fill=0")
         if not operation.resamples:
             return
         # Pillow blends no 16-bit pixels either; "nearest" does not blend.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from fastcache.transforms.emitting import Layout
 from fastcache.transforms.mixing import BatchOperation
 from fastcache.transforms.multi_crop import MultiCrop
 from fastcache.transforms.operation import ReadOperation
@@ -17,7 +16,7 @@ FORMULAS = {
 
 
 def recipe_lines(operations: Sequence[ReadOperation]) -> list[str]:
-    """Return what C does to a sample and to a batch, a line for each operation."""
+    """Return what is done to a sample and to a batch, a line for each operation."""
     lines: list[str] = []
     for operation in operations:
         if isinstance(operation, MultiCrop):
@@ -26,7 +25,7 @@ def recipe_lines(operations: Sequence[ReadOperation]) -> list[str]:
                 inner = ", ".join(map(repr, view)) or "the image as it is"
                 lines.append(f"in C:   view {number}: {inner}")
         else:
-            where = "in C, per batch" if isinstance(operation, BatchOperation | Layout) else "in C"
+            where = "per batch" if isinstance(operation, BatchOperation) else "in C"
             lines.append(f"{where}: {operation!r}")
     return lines
 

@@ -33,13 +33,14 @@ class Input(NamedTuple):
         Whether tensors, not PIL images.
     numbers : str
         As in ``RecipeState.numbers``.
-    dtype : str
-        Name of their type.
+    dtype, kept : str
+        Name of their type, and of the pixels' in the arena.
     """
 
     tensors: bool = False
     numbers: str = "levels"
     dtype: str = "uint8"
+    kept: str = "uint8"
 
 
 def family(transform: object) -> str:
@@ -152,6 +153,10 @@ def _to_dtype(transform: Any, _: Input) -> ToDtype:
 
 def _to_tensor(transform: Any, given: Input) -> ToDtype | None:
     if not given.tensors:
+        if given.kept != "uint8":
+            raise NoTwinError(
+                f"ToTensor does not scale {given.kept}: give ToDtype(..., scale=True)"
+            )
         return ToDtype("float32", scale=True)
     if family(transform) == "v1":
         raise NoTwinError("ToTensor takes no tensors: leave it out")

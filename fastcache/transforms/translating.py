@@ -1,55 +1,21 @@
 """What ``transform=`` may be: what of it runs in C, and what follows in Python."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from fastcache.errors import ArgumentError
+from fastcache.transforms.chain import AnyCallable, Chain, told
 from fastcache.transforms.emitting import Layout
 from fastcache.transforms.mixing import BatchOperation
 from fastcache.transforms.multi_crop import MultiCrop, split_views
 from fastcache.transforms.operation import ReadOperation
 from fastcache.transforms.recipe_state import RecipeState
-from fastcache.transforms.telling import recipe_lines
 from fastcache.transforms.torchvision_twins import Input, NoTwinError, family, has_hooks, twin_of
 
-AnyCallable = Callable[[Any], Any]
 
-
-@dataclass(frozen=True, repr=False)
-class Chain:
-    """A ``transform=`` in two parts; prints as what runs where.
-
-    Attributes
-    ----------
-    operations : tuple of ReadOperation
-        What C does first.
-    callables : tuple of callable
-        What Python does to each sample afterwards.
-    why : str
-        Why the first of these runs in Python; "" without any.
-    hands_tensors : bool
-        Whether they get tensors: of floats, or because `transform` is given tensors in any case. If
-        not they get PIL images.
-    """
-
-    operations: tuple[ReadOperation, ...] = ()
-    callables: tuple[AnyCallable, ...] = ()
-    why: str = ""
-    hands_tensors: bool = False
-
-    def lines(self) -> list[str]:
-        """Return a line for each part: where it runs, what it is, and why in Python."""
-        lines = recipe_lines(self.operations)
-        for number, step in enumerate(self.callables):
-            lines.append(f"in Python: {_told(step)}" + f" ({self.why})" * (number == 0))
-        return lines
-
-    def __repr__(self) -> str:
-        return "\n".join(self.lines()) or "nothing"
-
-
-def translate(transform: object, *, tensors: bool = False, why_python: str = "") -> Chain:
+def translate(
+    transform: object, *, kept: str = "uint8", tensors: bool = False, why_python: str = ""
+) -> Chain:
     """Find out which part of a ``transform=`` is a recipe for C.
 
     Parameters
@@ -59,6 +25,8 @@ def translate(transform: object, *, tensors: bool = False, why_python: str = "")
         Compose, Identity, ToTensor, PILToTensor, ToImage, ToPureTensor and ConvertImageDtype what
         they mean. The first callable that has no twin here, and everything behind it, stays in
         Python: subclasses, modules with hooks, options that would give other pixels.
+    kept : {"uint8", "uint16"}
+        Type of the images in the arena.
     tensors : bool
         Whether callables are given tensors (``transform_input="tensor"``), not PIL images.
     why_python : str
@@ -81,18 +49,21 @@ def translate(transform: object, *, tensors: bool = False, why_python: str = "")
     tensors (on PIL images torchvision turns hues in steps of Pillow's). ToDtype, ConvertImageDtype
     and Normalize count as standing behind a conversion to tensors.
     """
-    split = _Splitter(tensors, why_python)
+    split = _Splitter(kept, tensors, why_python)
     for part in _parts(transform):
         split.add(part)
     return split.chain()
 
 
-def describe(transform: object, *, tensors: bool = False, why_python: str = "") -> list[str]:
+def describe(
+    transform: object, *, kept: str = "uint8", tensors: bool = False, why_python: str = ""
+) -> list[str]:
     """Return a line for each part of a transform: whether it runs in C or in Python, and why.
 
     Parameters and errors are those of :func:`translate`.
     """
-    return translate(transform, tensors=tensors, why_python=why_python).lines()
+    chain = translate(transform, kept=kept, tensors=tensors, why_python=why_python)
+    return chain.lines()
 
 
 def _parts(transform: Any) -> Iterator[Any]:
@@ -122,7 +93,8 @@ def _is_torch(transform: object, name: str) -> bool:
 class _Splitter:
     """Takes one part after the other, until one must run in Python."""
 
-    def __init__(self, tensors: bool, why_python: str) -> None:
+    def __init__(self, kept: str, tensors: bool, why_python: str) -> None:
+        self._kept = kept
         self._operations: list[ReadOperation] = []
         self._callables: list[AnyCallable] = []
         self._why = why_python
@@ -140,18 +112,28 @@ class _Splitter:
             self._callables.append(part)
 
     def _add_ours(self, operation: ReadOperation) -> None:
-        if not self._why:
-            self._state(operation)
+        if not self._why and self._is_in_c(operation):
             self._operations.append(operation)
             return
         if not operation.on_images:
             if not self._callables:
                 raise ArgumentError(f"{operation!r} runs in C only, which cannot be: {self._why}")
             raise ArgumentError(
-                f"{operation!r} runs in C only, and comes after {_told(self._callables[0])}, which "
+                f"{operation!r} runs in C only, and comes after {told(self._callables[0])}, which "
                 f"runs in Python ({self._why}): put it before that"
             )
         self._callables.append(operation)
+
+    def _is_in_c(self, operation: ReadOperation) -> bool:
+        """Whether an operation can follow in C; what only images of 16 bits lack, Pillow does."""
+        try:
+            self._state(operation)
+        except ArgumentError as error:
+            floats = self._state().numbers != "levels"
+            if self._kept == "uint8" or floats or not operation.on_images:
+                raise
+            self._why = str(error)
+        return not self._why
 
     def _state(self, *more: ReadOperation) -> RecipeState:
         """Return what pixels are behind all operations, `more` included; of views, the last's.
@@ -163,7 +145,7 @@ class _Splitter:
         """
         shared, views = split_views([*self._operations, *more])
         for view in views:
-            state = RecipeState()
+            state = RecipeState(self._kept)
             for operation in (*shared, *view):
                 state.follow(operation)
         return state
@@ -177,7 +159,9 @@ class _Splitter:
         else:
             state = self._state()
             try:
-                twins = twin_of(transform, Input(self._tensors, state.numbers, state.dtype))
+                twins = twin_of(
+                    transform, Input(self._tensors, state.numbers, state.dtype, self._kept)
+                )
                 self._state(*twins)
             except (NoTwinError, ArgumentError) as error:
                 self._why = str(error)
@@ -205,7 +189,7 @@ class _Splitter:
             if isinstance(operation, Layout | BatchOperation | MultiCrop):
                 what = "views" if isinstance(operation, MultiCrop) else "whole batches"
                 raise ArgumentError(
-                    f"{_told(self._callables[0])} comes after {operation!r}, but runs in Python on "
+                    f"{told(self._callables[0])} comes after {operation!r}, but runs in Python on "
                     f"single images ({self._why}), and {operation.name} means {what}: leave one of "
                     "them out"
                 )
@@ -213,7 +197,7 @@ class _Splitter:
         # What C hands on is no tensor, or none of torchvision's, where its callables expect one.
         again = self._converters if not hands_tensors or self._is_tv_tensor() else []
         callables = (*again, *self._callables)
-        return Chain(tuple(self._operations), callables, self._why, hands_tensors)
+        return Chain(tuple(self._operations), callables, self._why, len(again), hands_tensors)
 
 
 def _why_foreign(transform: object) -> str:
@@ -221,9 +205,3 @@ def _why_foreign(transform: object) -> str:
         if kind.__module__.startswith("torchvision.transforms"):
             return f"a class derived from torchvision's {kind.__name__} may do anything"
     return "it is no operation of fastcache.transforms"
-
-
-def _told(step: object) -> str:
-    """Return a callable as one line."""
-    name = getattr(step, "__qualname__", None)
-    return name if isinstance(name, str) else " ".join(repr(step).split())
