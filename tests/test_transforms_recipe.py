@@ -147,6 +147,7 @@ def test_impossible_orders_say_what_to_move(operations, match):
         [JITTER, CROP, JITTER, T.RandomGrayscale(), NORMALIZE, NOISE],
         [T.ColorJitter(1, 1, 1, 0.5)] * 2,
         [T.Resize(9), T.Resize(8), CROP, JITTER, T.Resize(4)],
+        [T.ColorJitter(1, 1, 1, 0.5)] * 2 + [CROP, JITTER],
     ],
     ids=repr,
 )
@@ -282,6 +283,8 @@ def test_sizes_that_are_known(operations, size, expected):
     [
         ([T.RandomCrop(8)], "at least 8 x 8 pixels, and these are 7 x 9"),
         ([T.RandomCrop(10, 1)], "these are 9 x 11 with padding"),
+        ([T.RandomCrop(10, (3, 0, 4, 0))], "these are 7 x 16 with padding"),
+        ([T.RandomCrop(11, (0, 3, 0, 4))], "these are 14 x 9 with padding"),
         ([T.CenterCrop(4), T.RandomCrop(5)], "these are 4 x 4"),
     ],
 )
