@@ -41,6 +41,9 @@ GIVEN = [
     (Named("torch.float16"), "float16"),
     (Named("torch.float64"), "float64"),
     ("torch.float32", "float32"),
+    (np.uint8, "uint8"),
+    ("bfloat16", "bfloat16"),
+    (Named("torch.bfloat16"), "bfloat16"),
 ]
 
 
@@ -55,17 +58,14 @@ def test_types_of_torch():
     """D6: the module knows them without an import of torch."""
     torch = pytest.importorskip("torch")
     assert T.ToDtype(torch.float16) == T.ToDtype(torch.half) == T.ToDtype("float16")
-    with pytest.raises(ArgumentError, match="no bfloat16"):
-        T.ToDtype(torch.bfloat16)
+    assert T.ToDtype(torch.bfloat16) == T.ToDtype("bfloat16")
+    assert T.ToDtype(torch.uint8) == T.ToDtype("uint8")
     with pytest.raises(ArgumentError, match="cut the fractions"):
-        T.ToDtype(torch.uint8)
+        T.ToDtype(torch.int16)
     assert "torch" not in sys.modules["fastcache.transforms.to_dtype"].__dict__
 
 
 REFUSED = [
-    ("bfloat16", r"call .bfloat16\(\) on batches"),
-    (Named("torch.bfloat16"), "keep float16"),
-    (np.uint8, "cut the fractions"),
     ("int64", "cut the fractions"),
     (bool, "cut the fractions"),
     (Named("torch.float8_e4m3fn"), "give float16, float32 or float64"),
@@ -81,6 +81,19 @@ def test_types_that_are_refused(dtype, message):
     """D6: and what to do."""
     with pytest.raises(ArgumentError, match=message):
         T.ToDtype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "message"),
+    [("bfloat16", r"as transform=, or call .bfloat16\(\) on"), ("uint8", "cut the fractions")],
+)
+def test_types_of_batches_only(dtype, message):
+    """D6: arenas have no such arrays; nor do catalogues name them."""
+    for store in (T.ToDtype(dtype), [T.CenterCrop(4), T.ToDtype(dtype)]):
+        with pytest.raises(ArgumentError, match=message):
+            T.normalize_store(store)
+    with pytest.raises(ArgumentError, match=message):
+        T.store_from_json(T.store_to_json([T.ToDtype(dtype)]))
 
 
 def test_scale_is_a_bool():

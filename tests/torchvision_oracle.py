@@ -16,12 +16,12 @@ _libraries: list[object] = []  # operators live as long as the library object th
 
 
 def torchvision() -> ModuleType:
-    """Return torchvision; skip the test, with the reason, where it cannot be had."""
+    """Return torchvision; skip the test, or the module, with the reason, where it is not there."""
     torch = pytest.importorskip("torch")
     try:
         import torchvision
     except ImportError as error:
-        pytest.skip(f"torchvision, the oracle, is not installed: {error}")
+        pytest.skip(f"torchvision, the oracle, is not installed: {error}", allow_module_level=True)
     except RuntimeError:
         _define_operators(torch)
         import torchvision

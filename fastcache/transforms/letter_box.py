@@ -11,13 +11,16 @@ from PIL import Image
 from fastcache.transforms.operation import (
     FILTERS,
     Operation,
+    Size,
     Sizes,
+    Steps,
     check_filter,
     check_level,
     check_size,
     resample,
     size_arrays,
 )
+from fastcache.transforms.steps import one_step
 
 if TYPE_CHECKING:
     from fastcache.transforms.geometry import Trace
@@ -52,6 +55,8 @@ class LetterBox(Operation):
     """
 
     name: ClassVar[str] = "LetterBox"
+    moves_pixels: ClassVar[bool] = True
+    resamples: ClassVar[bool] = True
     size: tuple[int, int]
     fill: int
     interpolation: str
@@ -102,6 +107,13 @@ class LetterBox(Operation):
     def sizes(self, heights: npt.ArrayLike, widths: npt.ArrayLike) -> tuple[Sizes, Sizes]:
         h, w = size_arrays(heights, widths)
         return np.full_like(h, self.size[0]), np.full_like(w, self.size[1])
+
+    def steps(self) -> Steps:
+        number = (*self.size, int(self.scaleup), self.mask_fill)
+        return one_step("letter_box", number, interpolation=self.interpolation, fill=self.fill)
+
+    def fixed_size(self, size: Size | None) -> Size | None:
+        return self.size
 
     def trace(self, trace: "Trace") -> None:
         new_h, new_w, top, left = self._place(trace.heights, trace.widths)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from fastcache.errors import ArgumentError
 from fastcache.transforms.letter_box import LetterBox
-from fastcache.transforms.operation import Operation
+from fastcache.transforms.operation import Operation, ReadOperation
 from fastcache.transforms.ops import CenterCrop, Resize
 from fastcache.transforms.to_dtype import ToDtype, check_last
 
@@ -29,12 +29,19 @@ def normalize_store(store: object) -> tuple[Operation, ...]:
     Raises
     ------
     ArgumentError
-        For anything else; the message says where callables belong. For a ToDtype that is not last.
+        For anything else; the message says where callables belong. For a ToDtype that is not last,
+        or of a type that arenas do not have.
     """
     if store is None:
         return ()
     if isinstance(store, Operation):
+        check_last((store,))
         return (store,)
+    if isinstance(store, ReadOperation):
+        raise ArgumentError(
+            f"store={store!r}: it differs from read to read, or means batches: give it as "
+            f"transform=, and here only {', '.join(_OPERATIONS)}"
+        )
     if isinstance(store, list | tuple):
         operations = tuple(operation for part in store for operation in normalize_store(part))
         check_last(operations)
@@ -53,7 +60,7 @@ def _from_torchvision(transform: Any) -> tuple[Operation, ...]:
         if kind.__name__ == "CenterCrop":
             return (CenterCrop(transform.size),)
         if kind.__name__ == "ToDtype":
-            return (ToDtype(transform.dtype, transform.scale),)
+            return normalize_store(ToDtype(transform.dtype, transform.scale))
     if isinstance(transform, type) and issubclass(transform, Operation):
         raise ArgumentError(f"store={transform.__name__} is the class; give one with its size")
     raise ArgumentError(
@@ -97,4 +104,5 @@ def store_from_json(data: Sequence[Mapping[str, Any]]) -> tuple[Operation, ...]:
                 "catalogue was written by another version of fastcache"
             )
         operations.append(_OPERATIONS[name](**arguments))
+    check_last(operations)
     return tuple(operations)

@@ -1,7 +1,8 @@
 """What every operation answers, and the checks of arguments that they share.
 
-To add an operation, derive a frozen dataclass from :class:`Operation` and list it in
-``normalize.py``; planning, the Python step and catalogues then know it.
+To add an operation for ``transform=``, derive a frozen dataclass from :class:`ReadOperation`; for
+``store=`` as well, from :class:`Operation`, and list it in ``normalize.py``: planning, the Python
+step and catalogues then know it.
 """
 
 from abc import ABC, abstractmethod
@@ -13,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fastcache.errors import ArgumentError
+from fastcache.errors import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
     from fastcache.transforms.geometry import Trace
 
 Sizes: TypeAlias = npt.NDArray[np.int64]
+Size: TypeAlias = tuple[int, int]  # height, width
+Steps: TypeAlias = npt.NDArray[np.void]
 
 # Name to number of the C core's fc_filter.
 FILTERS = {"nearest": 0, "box": 1, "bilinear": 2, "hamming": 3, "bicubic": 4, "lanczos": 5}
@@ -27,10 +30,59 @@ _NAMES = {int(code): name for name, code in PIL_FILTERS.items()}
 
 
 @dataclass(frozen=True)
-class Operation(ABC):
-    """An immutable step from image to image whose output size follows from the input size."""
+class ReadOperation(ABC):
+    """An immutable part of a recipe, which ``transform=`` runs in C on each read."""
 
     name: ClassVar[str]
+    moves_pixels: ClassVar[bool] = False  # whether it changes where pixels are, or how many
+    resamples: ClassVar[bool] = False
+
+    @abstractmethod
+    def steps(self) -> "Steps":
+        """Return what the C core has to do, as an array of :data:`~fastcache.transforms.STEP`.
+
+        Empty for what only says how pixels become numbers, or means whole batches.
+        """
+
+    def __call__(self, image: Any) -> Any:
+        """Apply the operation to a Pillow image, where its result follows from the image alone.
+
+        Raises
+        ------
+        ArgumentTypeError
+            Where it does not.
+        """
+        raise ArgumentTypeError(
+            f"{self!r} cannot be called on a sample: {self._why_not_called()}. Give it to a "
+            f"dataset, as in ArenaDataset(..., transform=[{self.name}(...)])"
+        )
+
+    @property
+    def on_images(self) -> bool:
+        """Whether the operation can be called on a Pillow image."""
+        return False
+
+    def _why_not_called(self) -> str:
+        return "its random numbers follow from the dataset's seed, the epoch and the sample"
+
+    def fixed_size(self, size: "Size | None") -> "Size | None":
+        """Return (height, width) of the results if it is the same for all, else None.
+
+        Parameters
+        ----------
+        size : (int, int) or None
+            The same of the images that come in.
+        """
+        return size
+
+
+@dataclass(frozen=True)
+class Operation(ReadOperation):
+    """An immutable step from image to image whose output size follows from the input size."""
+
+    @property
+    def on_images(self) -> bool:
+        return True
 
     @abstractmethod
     def __call__(self, image: Image.Image) -> Image.Image:
@@ -57,6 +109,12 @@ class Operation(ABC):
     def output_size(self, image: Image.Image) -> tuple[int, int]:
         """Return (height, width) of what the operation makes of this image."""
         height, width = self.sizes(image.height, image.width)
+        return int(height), int(width)
+
+    def fixed_size(self, size: "Size | None") -> "Size | None":
+        if size is None:
+            return None
+        height, width = self.sizes(*size)
         return int(height), int(width)
 
     def for_mask(self) -> "Operation":

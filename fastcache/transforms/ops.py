@@ -12,13 +12,16 @@ from fastcache.errors import ArgumentError
 from fastcache.transforms.operation import (
     FILTERS,
     Operation,
+    Size,
     Sizes,
+    Steps,
     check_filter,
     check_pixels,
     check_size,
     resample,
     size_arrays,
 )
+from fastcache.transforms.steps import one_step
 
 if TYPE_CHECKING:
     from fastcache.transforms.geometry import Trace
@@ -51,6 +54,8 @@ class Resize(Operation):
     """
 
     name: ClassVar[str] = "Resize"
+    moves_pixels: ClassVar[bool] = True
+    resamples: ClassVar[bool] = True
     size: int | tuple[int, int] | None
     interpolation: str
     max_size: int | None
@@ -102,6 +107,15 @@ class Resize(Operation):
         tall = h > w
         return np.where(tall, new_long, new_short), np.where(tall, new_short, new_long)
 
+    def steps(self) -> Steps:
+        if isinstance(self.size, tuple):
+            return one_step("resize", self.size, interpolation=self.interpolation)
+        sides = (self.size or 0, self.max_size or 0)
+        return one_step("resize_short", sides, interpolation=self.interpolation)
+
+    def fixed_size(self, size: Size | None) -> Size | None:
+        return self.size if isinstance(self.size, tuple) else super().fixed_size(size)
+
     def trace(self, trace: "Trace") -> None:
         trace.resample(*self.sizes(trace.heights, trace.widths), FILTERS[self.interpolation])
 
@@ -126,6 +140,7 @@ class CenterCrop(Operation):
     """
 
     name: ClassVar[str] = "CenterCrop"
+    moves_pixels: ClassVar[bool] = True
     size: tuple[int, int]
 
     def __init__(self, size: int | Sequence[int]) -> None:
@@ -150,6 +165,12 @@ class CenterCrop(Operation):
     def sizes(self, heights: npt.ArrayLike, widths: npt.ArrayLike) -> tuple[Sizes, Sizes]:
         h, w = size_arrays(heights, widths)
         return np.full_like(h, self.size[0]), np.full_like(w, self.size[1])
+
+    def steps(self) -> Steps:
+        return one_step("center_crop", self.size)
+
+    def fixed_size(self, size: Size | None) -> Size | None:
+        return self.size
 
     def trace(self, trace: "Trace") -> None:
         trace.window(*self._corner(trace.heights, trace.widths), *self.size, fill=0)

@@ -3,9 +3,12 @@
 The dtypes are the structs of csrc/fastcache_recipe.h, field by field.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fastcache.transforms.geometry import GEOMETRY
+from fastcache.transforms.operation import FILTERS, Steps
 
 MOST_STAGES, MOST_COLOURS, MOST_ERASED = 4, 8, 4
 
@@ -20,7 +23,12 @@ KINDS = {
     )
 }
 PADDINGS = {"constant": 0, "edge": 1, "reflect": 2, "symmetric": 3}
+ERASE_WITH = {"value": 0, "normal": 1}
 COLOURS = {"brightness": 0, "contrast": 1, "saturation": 2, "hue": 3, "grey": 4}
+
+# Name to number of fc_scaling, and of the fc_elements that batches may have.
+SCALINGS = {"plain": 0, "unit": 1, "normalised": 2, "normalised_plain": 3}
+ELEMENTS = {"float32": 1, "float16": 2, "bfloat16": 3, "uint8": 4, "uint16": 5}
 
 STEP = np.dtype(
     [
@@ -80,3 +88,38 @@ EMIT = np.dtype(
     ],
     align=True,
 )
+
+NO_STEPS: Steps = np.zeros(0, STEP)
+NO_STEPS.setflags(write=False)
+
+
+def one_step(
+    kind: str,
+    number: Sequence[int] = (),
+    real: Sequence[float] = (),
+    *,
+    interpolation: str = "bilinear",
+    value: Sequence[float] = (),
+    fill: int | Sequence[int] = 0,
+) -> Steps:
+    """Return an array of one step; what is not given is 0.
+
+    Parameters
+    ----------
+    kind : str
+        A name of :data:`KINDS`.
+    number, real, value : sequence
+        As fc_step_kind has them; the rest of each is 0.
+    interpolation : str
+        A name of :data:`~fastcache.transforms.FILTERS`.
+    fill : int or sequence of int
+        Of padding, 0..255: of all channels, or of each.
+    """
+    made = np.zeros(1, STEP)
+    step = made[0]
+    step["kind"], step["filter"] = KINDS[kind], FILTERS[interpolation]
+    for field, values in (("number", number), ("real", real), ("value", value)):
+        step[field][: len(values)] = values
+    levels = [fill] * 4 if isinstance(fill, int) else fill
+    step["fill"][: len(levels)] = levels
+    return made

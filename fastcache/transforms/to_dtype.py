@@ -1,4 +1,4 @@
-"""ToDtype: the type in which the arena keeps pixels and arrays of floats."""
+"""ToDtype: the type in which the arena keeps pixels and arrays of floats, or batches have them."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,27 +11,37 @@ import numpy.typing as npt
 from PIL import Image
 
 from fastcache.errors import ArgumentError
-from fastcache.transforms.operation import Operation, Sizes, size_arrays
+from fastcache.transforms.operation import Operation, Sizes, Steps, size_arrays
+from fastcache.transforms.steps import NO_STEPS
 
 if TYPE_CHECKING:
     from fastcache.transforms.geometry import Trace
 
 _FLOATS = ("float16", "float32", "float64")
+_CUTS = (
+    "would cut the fractions of floats off, and pixels are kept as integers anyway: give float16, "
+    "float32 or float64, or convert before"
+)
+_KNOWN = (*_FLOATS, "bfloat16", "uint8")
 
 
 @dataclass(frozen=True, init=False)
 class ToDtype(Operation):
-    """Keep pixels and arrays of floats in another type, as ``torchvision.transforms.v2.ToDtype``.
+    """Give pixels and arrays of floats another type, as ``torchvision.transforms.v2.ToDtype``.
 
-    Stands last in ``store=``. It applies to images and to arrays of floats: those of
-    :class:`~fastcache.sources.Arrays`, .npy images, tensors of a wrapped Dataset, values of a
-    :class:`~fastcache.sources.Series`. Masks, numbers, strings, arrays of integers, and arrays that
-    are called label or target stay as they are.
+    In ``store=`` it stands last, and makes float16, float32 or float64. It applies to images and to
+    arrays of floats: those of :class:`~fastcache.sources.Arrays`, .npy images, tensors of a wrapped
+    Dataset, values of a :class:`~fastcache.sources.Series`. Masks, numbers, strings, arrays of
+    integers, and arrays that are called label or target stay as they are.
+
+    In ``transform=`` it makes batches of float32, float16 or bfloat16, straight from the pixels;
+    uint8 says that they stay what they are. Geometry may follow it: pixels are moved and resampled
+    as integers in any case, and converted at the end.
 
     Parameters
     ----------
     dtype : torch.dtype, numpy dtype or str
-        float16, float32 or float64.
+        uint8, float16, bfloat16, float32 or float64.
     scale : bool
         Whether integer pixels are divided by the largest of their type, 255 or 65535.
 
@@ -43,9 +53,10 @@ class ToDtype(Operation):
 
     Notes
     -----
-    Values are rounded to the nearest, halves to even, while they are copied into the arena, which
-    never holds the wider ones. Images are resampled as integers (.npy images of floats: as float32)
-    before; the core decodes to integers, which Python then converts in place.
+    Values are rounded to the nearest, halves to even, while they are copied into the arena or the
+    batch, which never hold the wider ones. Images are resampled as integers (.npy images of floats:
+    as float32) before; for an arena the core decodes to integers, which Python then converts in
+    place.
     """
 
     name: ClassVar[str] = "ToDtype"
@@ -55,7 +66,7 @@ class ToDtype(Operation):
     def __init__(self, dtype: Any, scale: bool = False) -> None:
         if not isinstance(scale, bool):
             raise ArgumentError(f"ToDtype: scale={scale!r}: give True or False")
-        object.__setattr__(self, "dtype", _float_name(dtype))
+        object.__setattr__(self, "dtype", _name_of(dtype))
         object.__setattr__(self, "scale", scale)
 
     def __call__(self, image: Image.Image) -> Image.Image:
@@ -67,6 +78,13 @@ class ToDtype(Operation):
 
     def trace(self, trace: "Trace") -> None:
         """Do nothing: no pixel moves."""
+
+    @property
+    def on_images(self) -> bool:
+        return False  # a call changes nothing: what makes arrays of images converts them
+
+    def steps(self) -> Steps:
+        return NO_STEPS
 
     def put(
         self, values: npt.NDArray[Any], target: npt.NDArray[Any], told: Callable[[int], str]
@@ -111,34 +129,39 @@ def conversion_of(operations: Sequence[Operation]) -> ToDtype | None:
 
 
 def check_last(operations: Sequence[Operation]) -> None:
-    """Refuse a ToDtype that other operations follow."""
-    for k, operation in enumerate(operations[:-1]):
-        if isinstance(operation, ToDtype):
+    """Refuse a ToDtype that other operations follow, or whose type no arena has."""
+    for k, operation in enumerate(operations):
+        if not isinstance(operation, ToDtype):
+            continue
+        if k + 1 < len(operations):
             raise ArgumentError(
                 f"store={[*operations]}: {operation} comes before {operations[k + 1]}; give one "
                 "ToDtype, and give it last"
             )
+        if operation.dtype == "bfloat16":
+            raise ArgumentError(
+                f"store={operation}: the arena's arrays are NumPy's, which has no bfloat16: keep "
+                "float16 if the values fit (up to 65504), or float32, and give the ToDtype as "
+                "transform=, or call .bfloat16() on batches"
+            )
+        if operation.dtype not in _FLOATS:
+            raise ArgumentError(f"store={operation} {_CUTS}")
 
 
-def _float_name(dtype: Any) -> str:
-    """Return the name of a float type; torch's are known by how they print."""
+def _name_of(dtype: Any) -> str:
+    """Return the name of a type; torch's are known by how they print."""
     name = str(dtype).removeprefix("torch.")
     if isinstance(dtype, str | type | np.dtype):  # of other things NumPy makes types as well
         with suppress(TypeError, ValueError):  # refused below
             name = np.dtype(name if isinstance(dtype, str) else dtype).name
-    if name in _FLOATS:
+    if name in _KNOWN:
         return name
-    if name == "bfloat16":
-        raise ArgumentError(
-            "ToDtype: the arena's arrays are NumPy's, which has no bfloat16: keep float16 if the "
-            "values fit (up to 65504), or float32, and call .bfloat16() on batches"
-        )
     if name.startswith(("int", "uint", "bool")):
-        raise ArgumentError(
-            f"ToDtype: {name} would cut the fractions of floats off, and pixels are kept as "
-            "integers anyway: give float16, float32 or float64, or convert before"
-        )
-    raise ArgumentError(f"ToDtype: dtype={dtype!r}: give float16, float32 or float64")
+        raise ArgumentError(f"ToDtype: {name} {_CUTS}")
+    raise ArgumentError(
+        f"ToDtype: dtype={dtype!r}: give float16, float32 or float64, or for batches uint8 or "
+        "bfloat16"
+    )
 
 
 def _largest(dtype: "np.dtype[Any]") -> float:
