@@ -49,8 +49,16 @@ def is_columns_name(name: str) -> bool:
 
 def is_ours(name: str) -> bool:
     """Whether a file of this name in an arena's folder was put there by us."""
-    known = name in (MANIFEST, JOURNAL, LOCK) or name.startswith(TEMPORARY)
+    known = name in (MANIFEST, JOURNAL, LOCK) or is_unfinished(name)
     return known or is_shard_name(name) or is_columns_name(name)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file of this name is one of ours that was not whole yet."""
+    whole = name.removeprefix(TEMPORARY)
+    if whole == name:
+        return False
+    return whole in (MANIFEST, JOURNAL) or is_shard_name(whole) or is_columns_name(whole)
 
 
 def check_column_name(name: str) -> None:
