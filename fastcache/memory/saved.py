@@ -3,7 +3,6 @@
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from fastcache.errors import ArenaGoneError, ArgumentError
 from fastcache.memory import share
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn
 from fastcache.memory.files.manifest import Manifest
+from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.memory.files.opening import map_files, with_manifest
 from fastcache.memory.files.saving import plan_of, runs_of, save_columns
 from fastcache.memory.files.writer import ArenaWriter
@@ -66,7 +66,7 @@ class SavedArena:
         weakref.finalize(self._open().data, call)
 
     @classmethod
-    def open(cls: type[_Self], path: str | Path, handle: share.FileHandle | None = None) -> _Self:
+    def open(cls: type[_Self], path: AnyPath, handle: share.FileHandle | None = None) -> _Self:
         """Open a saved arena: its files are the memory, and no pixel is read before it is used.
 
         Opened once more in the same process, it shares the mapping. It pickles to its path.
@@ -87,10 +87,12 @@ class SavedArena:
         ArenaFileError, BlockError
             If the system refuses.
         """
-        folder = Path(path).absolute()
+        folder = folder_of(path)
 
         def claim(manifest: Manifest) -> _Self:
-            found = share.FileHandle(str(folder), manifest.id, manifest.generation)
+            found = share.FileHandle(
+                str(folder), manifest.id, manifest.generation, manifest.digest
+            )
             if handle is not None and found != handle:
                 raise ArenaGoneError(
                     f"{folder} holds another arena than when it was pickled: it was replaced in "
@@ -107,7 +109,7 @@ class SavedArena:
 
     @classmethod
     def load(
-        cls: type[_Self], path: str | Path, home: str = "ram", threads: int | None = None
+        cls: type[_Self], path: AnyPath, home: str = "ram", threads: int | None = None
     ) -> _Self:
         """Read a saved arena into memory of its own; the files are not needed afterwards.
 
@@ -138,7 +140,7 @@ class SavedArena:
 
     def save(
         self,
-        path: str | Path,
+        path: AnyPath,
         *,
         threads: int | None = None,
         source: Mapping[str, Any] | None = None,

@@ -1,6 +1,5 @@
 """What a dataset says of its arena, and how it lets go of it."""
 
-import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,6 +9,7 @@ import numpy.typing as npt
 from fastcache.fill.plan import Plan
 from fastcache.fill.report import Report
 from fastcache.memory.arena import RaggedColumn
+from fastcache.memory.files.naming import AnyPath
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.read.columns import Rows
 from fastcache.read.reader import ArenaReader
@@ -63,7 +63,7 @@ class ArenaHolder:
         """The plan that the arena was filled by; prints as a table."""
         return Plan.from_json(self._reader.catalog["plan"])
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    def save(self, path: AnyPath, *, overwrite: bool = False) -> None:
         """Write the arena to a folder ``NAME.arena``, from which :func:`fastcache.open` opens it.
 
         It holds all samples of the arena, with what the report says of them; a `transform`, and
@@ -86,7 +86,7 @@ class ArenaHolder:
             If another process writes there, or the system refuses.
         """
         arena = self._reader.arena
-        arena.save(os.fspath(path), threads=self._threads, overwrite=overwrite)
+        arena.save(path, threads=self._threads, overwrite=overwrite)
 
     def close(self) -> None:
         """Give the arena back; batches and samples live on. A second call does nothing.

@@ -82,6 +82,8 @@ def test_catalogues_that_no_dataset_writes(path, what):
     with pytest.raises(ArenaFormatError, match="no dataset can have filled") as error:
         fc.open(path)
     assert str(path) in str(error.value)
+    with pytest.raises(ArenaFormatError, match="no dataset can have filled") as error:
+        fc.open(path, mode="r+")
     del error
     assert len(os.listdir("/proc/self/fd")) == before
     assert saved.mapped("x.arena") == 0
