@@ -75,7 +75,8 @@ class ArenaEditor:
         if self._edits is None or self.closed:
             return "<ArenaEditor, closed>"
         state = "changed" if self._edits.changed else "as it is"
-        return f"<ArenaEditor of {self._edits.revision.folder}, {self._edits.revision.count} rows, {state}>"
+        revision = self._edits.revision
+        return f"<ArenaEditor of {revision.folder}, {revision.count} rows, {state}>"
 
     def __reduce__(self) -> Any:
         raise ArgumentTypeError("an editor cannot be pickled: open the arena with mode='r' there")

@@ -14,7 +14,7 @@ from fastcache.memory.columns import Column, DenseColumn, RaggedColumn
 from fastcache.memory.files.manifest import Manifest
 from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.memory.files.opening import map_files, with_manifest
-from fastcache.memory.files.saving import plan_of, runs_of, save_columns
+from fastcache.memory.files.saving import AnyColumn, plan_of, runs_of, save_columns
 from fastcache.memory.files.writer import ArenaWriter
 from fastcache.memory.layout import ArenaLayout, plan_layout
 from fastcache.memory.paging import Paging, paging_of
@@ -90,9 +90,7 @@ class SavedArena:
         folder = folder_of(path)
 
         def claim(manifest: Manifest) -> _Self:
-            found = share.FileHandle(
-                str(folder), manifest.id, manifest.generation, manifest.digest
-            )
+            found = share.FileHandle(str(folder), manifest.id, manifest.generation, manifest.digest)
             if handle is not None and found != handle:
                 raise ArenaGoneError(
                     f"{folder} holds another arena than when it was pickled: it was replaced in "
@@ -146,6 +144,8 @@ class SavedArena:
         source: Mapping[str, Any] | None = None,
         overwrite: bool = False,
         shard_bytes: int | None = None,
+        columns: Mapping[str, AnyColumn] | None = None,
+        catalog: Mapping[str, Any] | None = None,
     ) -> None:
         """Write the arena to files, straight from its memory.
 
@@ -164,6 +164,8 @@ class SavedArena:
             Whether an arena that is there may be replaced.
         shard_bytes : int, optional
             Most bytes of data in a file; a 1024th of the arena if not given, but 64 MiB to 4 GiB.
+        columns, catalog : mapping, optional
+            What is written in the place of the arena's own.
 
         Raises
         ------
@@ -177,11 +179,12 @@ class SavedArena:
         if not self.committed:
             raise ArgumentError("an arena can be saved once it is committed: call commit() first")
         width = pool.resolve_threads(threads)
-        columns = {name: self.column(name) for name in self.layout.columns}
+        if columns is None:
+            columns = {name: self.column(name) for name in self.layout.columns}
         plan = plan_of(columns, self.layout.count, shard_bytes)
         # What an interrupted save has left may be of an arena with other contents.
         with ArenaWriter(path, plan, source or {}, overwrite=overwrite, resume=False) as writer:
-            save_columns(writer, columns, self.catalog, width)
+            save_columns(writer, columns, self.catalog if catalog is None else catalog, width)
 
 
 def _copy(cls: type[_Self], files: _Self, home: str, threads: int | None) -> _Self:

@@ -67,8 +67,8 @@ def open(  # noqa: A001 - users write fastcache.open
         looks at every byte).
     ArenaLockedError
         With "r+", if somebody else is writing there.
-    BudgetError
-        If memory has no room for it.
+    BudgetError, NoMemoryError
+        If memory has no room for it, or not even for its tables.
     ArgumentError
         A value that cannot be used.
 

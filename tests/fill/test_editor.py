@@ -359,16 +359,18 @@ def test_children_by_fork_get_no_editor(path):
         child = os.fork()
         if child == 0:
             refused = 0
-            for use in (
-                lambda: editor.put("x", ARRAY),
-                lambda: editor.append("nowhere"),
-                lambda: editor.commit(),
-            ):
-                try:
-                    use()
-                except ArenaLockedError:
+            try:
+                for use in (
+                    lambda: editor.put("x", ARRAY),
+                    lambda: editor.append("nowhere"),
+                    editor.commit,
+                ):
+                    with pytest.raises(ArenaLockedError):
+                        use()
                     refused += 1
-            os._exit(refused * ("40 rows" in repr(editor)))
+                refused *= "40 rows" in repr(editor)
+            finally:
+                os._exit(refused)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
 
