@@ -108,8 +108,8 @@ cdef class Block:
         _check_size(size)
         cdef Block self = Block.__new__(Block)
         cdef int detail = 0
-        raise_for_status(_capi.fc_block_reserve(&self.block, size, &detail), detail,
-                         f"reserving {size} bytes of addresses")
+        cdef _capi.fc_status status = _capi.fc_block_reserve(&self.block, size, &detail)
+        raise_for_status(status, detail, f"reserving {size} bytes of addresses")
         return self
 
     @property
@@ -219,11 +219,12 @@ cdef class Block:
     def seal(self):
         """Make the mapping read-only for good."""
         cdef int detail = 0
+        cdef _capi.fc_status status
         self._check_open()
         if not self.block.sealed:
             self._check_unused("sealing")
-            raise_for_status(_capi.fc_block_seal(&self.block, &detail), detail,
-                             "making a block read-only")
+            status = _capi.fc_block_seal(&self.block, &detail)
+            raise_for_status(status, detail, "making a block read-only")
 
     def close(self):
         """Give the memory back; a second call does nothing."""
