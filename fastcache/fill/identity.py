@@ -23,6 +23,7 @@ from fastcache.sources.base import ImageFiles, Items, Layout, Source
 from fastcache.sources.steady import marks
 
 PROTOCOL = 1
+PROTOCOL_NAME = "the protocol"  # what every version compares first
 
 _EACH_ITS_OWN = {"threads", "progress"}  # a rank's own affair
 _COMPARED = {"budget", "home", "keep"}
@@ -65,7 +66,7 @@ def identify(source: Source, layout: Layout, options: FillOptions) -> Identity:
     digest.update(json.dumps(wanted, sort_keys=True).encode())
     for text in _source_texts(source, layout):
         digest.update(f"{len(text)}:".encode() + text)
-    compared = {"the protocol": str(PROTOCOL), "fastcache's version": version("fastcache")}
+    compared = {PROTOCOL_NAME: str(PROTOCOL), "fastcache's version": version("fastcache")}
     compared |= {name: _said(asked[name]) for name in sorted(_COMPARED)}
     return Identity(digest.hexdigest(), compared)
 
