@@ -10,6 +10,7 @@ from typing import Any
 from fastcache.errors import ArgumentError, PeerError
 from fastcache.fill.board import TICK, Board, Message, Peer
 from fastcache.fill.identity import PROTOCOL_NAME, Identity
+from fastcache.fill.meeting import warn_if_apart
 from fastcache.fill.told_errors import tell, told
 from fastcache.memory import rendezvous
 from fastcache.memory.arena import Arena
@@ -72,6 +73,8 @@ class Leader:
         if not self.board.conclude(Message({"kind": "ready", "handle": handle}, descriptors)):
             for descriptor in descriptors:
                 os.close(descriptor)
+        if not self.board.met:
+            warn_if_apart(self._listener, self._ranks)
         arena.on_free(self.stop)
         self.board.dismiss(_GOODBYE_SECONDS)
         self.check()

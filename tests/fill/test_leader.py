@@ -34,7 +34,7 @@ WELCOME = {"kind": "welcome", "rank": "0", "filling": True}
 
 @pytest.fixture
 def name():
-    return socket_name(uuid.uuid4().hex)
+    return socket_name([uuid.uuid4().hex])
 
 
 @pytest.fixture
