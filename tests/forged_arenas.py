@@ -71,8 +71,9 @@ def change_header(folder: Path, name: str, change: Callable[[dict[str, Any]], An
 
 
 def change_tensor(folder: Path, tensor: str, dtype: str, change: Callable[[Any], Any]) -> None:
-    """Let a function change the values of a tensor of the columns file."""
-    name = manifest_of(folder)["columns_file"]["file"]
+    """Let a function change the values of a tensor, in the first file that has it."""
+    names = entries_of(manifest_of(folder))
+    name = next(name for name in names if tensor in split(folder, name)[0])
     header, data = split(folder, name)
     start, end = header[tensor]["data_offsets"]
     values = np.frombuffer(data[start:end], dtype).reshape(header[tensor]["shape"]).copy()

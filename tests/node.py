@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 PROGRAM = Path(__file__).with_name("rank_program.py")
+TIDYING = 5.0  # seconds for a rank's processes to end by themselves
 PATIENCE = 60.0  # seconds for anything to happen on a busy machine
 
 
@@ -79,8 +80,16 @@ class Rank:
         """Leave nothing of the process, nor of those that it has started.
 
         (Workers of a DataLoader that a server of forks has started do not notice by themselves.)
+        Python's tracker of semaphores ignores SIGTERM: it removes those of the others, and ends.
         """
         with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGTERM)
+            os.killpg(self.pid, signal.SIGCONT)  # to whoever was stopped
+            until = time.monotonic() + TIDYING
+            while time.monotonic() < until:
+                self.process.poll()
+                os.killpg(self.pid, 0)
+                time.sleep(0.01)
             os.killpg(self.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
         for stream in (self.process.stdin, self.process.stdout):

@@ -6,6 +6,7 @@ Each line that it writes is JSON. It goes on, and ends, when a line arrives.
 import gc
 import hashlib
 import json
+import logging
 import os
 import pickle
 import sys
@@ -51,6 +52,21 @@ def source_of(task: dict[str, Any]) -> Source:
     return Arrays(values + task.get("plus", 0), np.arange(len(values)))
 
 
+class Heard(logging.Handler):
+    """Keeps the warnings that fastcache logs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+heard = Heard()
+logging.getLogger("fastcache").addHandler(heard)
+
+
 def say(**facts: Any) -> None:
     """Write a line."""
     print(json.dumps({"pid": os.getpid(), **facts}), flush=True)
@@ -69,6 +85,7 @@ def told(arena: Arena) -> dict[str, Any]:
         "ranks": arena.catalog["report"]["ranks"],
         "writeable": bool(arena.buffer.flags.writeable),
         "mappings": arena_workers.mappings(),
+        "warnings": heard.texts,
     }
 
 

@@ -12,6 +12,7 @@ cdef inline str describe_status(int status, int detail):
 cdef inline int raise_for_status(int status, int detail, object doing) except -1:
     """Do nothing for FC_OK, else raise what fits; `doing` says what was attempted.
 
+    The call that sets `detail` is a statement before: C reads arguments in any order.
     Called with the GIL, after the nogil block. Only failures pay for the imports.
     """
     if status == _capi.FC_OK:

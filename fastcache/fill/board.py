@@ -60,6 +60,8 @@ class Board:
         What a peer has failed with: the fill must end with it.
     helped : set of int
         Processes that were given a part of the work.
+    met : bool
+        Somebody has joined.
     closed : bool
         Nobody is told anything any more.
     """
@@ -71,7 +73,7 @@ class Board:
         self._outcome: Message | None = None
         self.failure: BaseException | None = None
         self.helped: set[int] = set()
-        self.closed = False
+        self.met = self.closed = False
 
     def offer(self, job: Message | None) -> None:
         """Give a job to the peers that are here and those that come; None: there is none now."""
@@ -131,6 +133,7 @@ class Board:
             if self.closed:
                 return False
             self._peers.add(peer)
+            self.met = True
             peer.link.send({**welcome, "filling": self._outcome is None})
             return True
 

@@ -1,6 +1,5 @@
 """ArenaEditor: columns and rows for an arena of files, seen by nobody before they are committed."""
 
-import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Literal
@@ -8,6 +7,7 @@ from typing import Any, Literal
 from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentTypeError, ClosedError
 from fastcache.fill.edits import Edits
+from fastcache.memory.files.naming import AnyPath
 from fastcache.schema import Field
 from fastcache.sources import as_source
 
@@ -19,7 +19,8 @@ class ArenaEditor:
     :meth:`close`, an error, a kill) the arena is as it was. Datasets that are open go on with what
     they opened, and so do their workers; pickling them again is an ArenaGoneError.
 
-    The editor alone may write as long as it is open; as a context manager it closes itself.
+    The editor alone may write as long as it is open; as a context manager it closes itself. A child
+    by fork cannot use it: what it asks for is an ArenaLockedError there.
 
     Parameters
     ----------
@@ -46,13 +47,14 @@ class ArenaEditor:
     ...     editor.commit()
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None) -> None:
+    def __init__(self, path: AnyPath, *, threads: int | None = None) -> None:
         self._edits: Edits | None = None
         self._edits = Edits(path, resolve_threads(threads))
 
     def _open(self) -> Edits:
         if self._edits is None or self._edits.revision.closed:
             raise ClosedError("the editor is closed")
+        self._edits.revision.check_owner()
         return self._edits
 
     def __len__(self) -> int:
@@ -73,7 +75,8 @@ class ArenaEditor:
         if self._edits is None or self.closed:
             return "<ArenaEditor, closed>"
         state = "changed" if self._edits.changed else "as it is"
-        return f"<ArenaEditor of {self._edits.revision.folder}, {len(self)} rows, {state}>"
+        revision = self._edits.revision
+        return f"<ArenaEditor of {revision.folder}, {revision.count} rows, {state}>"
 
     def __reduce__(self) -> Any:
         raise ArgumentTypeError("an editor cannot be pickled: open the arena with mode='r' there")
@@ -158,6 +161,8 @@ class ArenaEditor:
             If appended samples lack a column.
         ArenaDamagedError
             If rows that stay lie in a file that is not as it was written.
+        ArenaFormatError
+            If another arena was put there meanwhile, past the lock: it stays as it is.
         BudgetError, ArenaFileError
             If the disk has no room, or the system refuses: the arena is as it was, and the edits
             are still there.

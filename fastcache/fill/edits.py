@@ -1,7 +1,6 @@
 """Edits of an arena of files: what they make of its columns and its catalogue, until committed."""
 
 import copy
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -18,6 +17,7 @@ from fastcache.fill.options import FillOptions
 from fastcache.fill.own_columns import is_own, rows_shown
 from fastcache.memory.arena import Arena
 from fastcache.memory.files.cut import check_saved_field
+from fastcache.memory.files.naming import AnyPath
 from fastcache.memory.files.plan import FilePlan
 from fastcache.memory.files.revision import Revision
 from fastcache.memory.layout import INDEX
@@ -34,10 +34,10 @@ class Edits:
     threads : int
     """
 
-    def __init__(self, path: str | os.PathLike[str], threads: int) -> None:
+    def __init__(self, path: AnyPath, threads: int) -> None:
         self._threads = threads
         self._staged: list[Arena] = []
-        self.revision = Revision(os.fspath(path))
+        self.revision = Revision(path)
         try:
             self._begin()
         except BaseException:

@@ -63,6 +63,9 @@ def follow(link: Link, identity: Identity, ranks: LocalRanks, threads: int) -> A
         link.close()
 
 
+_CARRYING = {"job", "ready"}  # kinds of messages with which descriptors come
+
+
 class _Follower:
     """One arena that is being waited for.
 
@@ -117,34 +120,41 @@ class _Follower:
 
     def _next(self, *kinds: str) -> tuple[dict[str, Any], list[int]]:
         """Wait for a message of some kind, for as long as there are signs of life."""
-        while True:
-            got = self._listen(TICK)
-            if got is not None and got[0]["kind"] in kinds:
-                return got
-            if got is not None:
-                raise self._nonsense(f"a message {got[0]['kind']!r}")
+        while (got := self._listen(TICK, *kinds)) is None:
+            pass
+        return got
 
-    def _listen(self, seconds: float) -> tuple[dict[str, Any], list[int]] | None:
-        """Return a message that says more than that all is well, and say so ourselves."""
+    def _listen(self, seconds: float, *kinds: str) -> tuple[dict[str, Any], list[int]] | None:
+        """Return a message of these kinds; None: there was none, or only a sign of life.
+
+        Gives signs of life as well. Errors are raised, and other messages make no sense.
+        """
         got = self._link.receive(seconds)
         now = time.monotonic()
+        if got is not None:
+            self._heard = now
+            kind, descriptors = got[0]["kind"], got[1]
+            if kind in kinds and (kind in _CARRYING or not descriptors):
+                return got
+            for descriptor in descriptors:  # nobody else will
+                os.close(descriptor)
+            if descriptors or kind not in ("alive", "error"):
+                raise self._nonsense(f"a message {kind!r} with {len(descriptors)} descriptors")
+            if kind == "error":
+                self.was_told = True
+                raise told(got[0], self._leader, self._link.pid)
+        elif now - self._heard > rendezvous.SILENCE_SECONDS:
+            raise PeerError(
+                f"{self._leader} has the arena that this rank waits for, and has given no sign "
+                f"of life for {rendezvous.SILENCE_SECONDS:.0f} s: end it, or set {SWITCH}=0 in "
+                "the environment to let every rank fill an arena of its own",
+                self._link.pid,
+            )
+        # (After all that came was looked at: behind its last message the other one may be gone.)
         if now - self._sent > rendezvous.BEAT_SECONDS:
             self._link.send({"kind": "alive"})
             self._sent = now
-        if got is None:
-            if now - self._heard > rendezvous.SILENCE_SECONDS:
-                raise PeerError(
-                    f"{self._leader} has the arena that this rank waits for, and has given no sign "
-                    f"of life for {rendezvous.SILENCE_SECONDS:.0f} s: end it, or set {SWITCH}=0 in "
-                    "the environment to let every rank fill an arena of its own",
-                    self._link.pid,
-                )
-            return None
-        self._heard = now
-        if got[0]["kind"] == "error":
-            self.was_told = True
-            raise told(got[0], self._leader, self._link.pid)
-        return None if got[0]["kind"] == "alive" else got
+        return None
 
     def _nonsense(self, what: str) -> PeerError:
         return PeerError(f"{self._leader} sends {what}, which makes no sense here", self._link.pid)
@@ -191,8 +201,7 @@ class _Follower:
                 finished, running = wait(running, timeout=TICK)
                 for future in finished:
                     future.result()
-                if got := self._listen(0):
-                    raise self._nonsense(f"a message {got[0]['kind']!r}")
+                self._listen(0)
         except BaseException:
             job.cancel()  # for all ranks: they take their items from one cursor
             wait(futures)

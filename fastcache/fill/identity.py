@@ -23,6 +23,7 @@ from fastcache.sources.base import ImageFiles, Items, Layout, Source
 from fastcache.sources.steady import marks
 
 PROTOCOL = 1
+PROTOCOL_NAME = "the protocol"  # what every version compares first
 
 _EACH_ITS_OWN = {"threads", "progress"}  # a rank's own affair
 _COMPARED = {"budget", "home", "keep"}
@@ -60,14 +61,22 @@ def identify(source: Source, layout: Layout, options: FillOptions) -> Identity:
     """
     asked = {field.name: getattr(options, field.name) for field in fields(options)}
     wanted = {k: _said(v) for k, v in asked.items() if k not in _EACH_ITS_OWN | _COMPARED}
+    if not _draws(options):
+        del wanted["seed"]
     wanted["Pillow's switches"] = repr((pillow_step.mends(), pillow_step.refuses_texts()))
     digest = hashlib.sha256()
     digest.update(json.dumps(wanted, sort_keys=True).encode())
     for text in _source_texts(source, layout):
         digest.update(f"{len(text)}:".encode() + text)
-    compared = {"the protocol": str(PROTOCOL), "fastcache's version": version("fastcache")}
+    compared = {PROTOCOL_NAME: str(PROTOCOL), "fastcache's version": version("fastcache")}
     compared |= {name: _said(asked[name]) for name in sorted(_COMPARED)}
     return Identity(digest.hexdigest(), compared)
+
+
+def _draws(options: FillOptions) -> bool:
+    """Whether the seed decides anything."""
+    whole = options.limit is None or isinstance(options.limit, int | np.integer)
+    return options.shard is not None or not whole
 
 
 def _said(value: object) -> str:

@@ -1,5 +1,6 @@
 """The rank that fills an arena, as the others of its node see it."""
 
+import logging
 import os
 import socket
 import threading
@@ -8,13 +9,16 @@ from typing import Any
 
 from fastcache.errors import ArgumentError, PeerError
 from fastcache.fill.board import TICK, Board, Message, Peer
-from fastcache.fill.identity import Identity
+from fastcache.fill.identity import PROTOCOL_NAME, Identity
+from fastcache.fill.meeting import warn_if_apart
 from fastcache.fill.told_errors import tell, told
 from fastcache.memory import rendezvous
 from fastcache.memory.arena import Arena
 from fastcache.memory.handles import Handle
 from fastcache.memory.local_ranks import SWITCH, LocalRanks
 from fastcache.memory.rendezvous import Link
+
+_log = logging.getLogger("fastcache")
 
 _GOODBYE_SECONDS = 10.0  # for the others to take what there is at the end
 
@@ -69,6 +73,8 @@ class Leader:
         if not self.board.conclude(Message({"kind": "ready", "handle": handle}, descriptors)):
             for descriptor in descriptors:
                 os.close(descriptor)
+        if not self.board.met:
+            warn_if_apart(self._listener, self._ranks)
         arena.on_free(self.stop)
         self.board.dismiss(_GOODBYE_SECONDS)
         self.check()
@@ -101,7 +107,7 @@ class Leader:
             except OSError:  # stopped; or there are no descriptors left, which may pass
                 time.sleep(TICK)
                 continue
-            link = Link(connection)
+            link = Link(connection, descriptors=0)
             if not link.same_user:  # anybody may connect
                 link.close()
                 continue
@@ -118,8 +124,10 @@ class Leader:
             if peer is not None:
                 self._attend(peer)
         except PeerError as error:
-            if peer is not None:  # whoever has not said who it is concerns nobody
+            if peer is not None:
                 self.board.fail(_lost(peer, error))
+            else:  # whoever has not said who it is concerns nobody
+                _log.info("somebody who came to meet the ranks of this node left: %s", error)
         finally:
             link.close()
             if peer is not None:
@@ -128,11 +136,16 @@ class Leader:
     def _greeted(self, link: Link) -> Peer | None:
         """Return the peer that has said who it is; None for what is none of ours."""
         got = link.receive(rendezvous.HELLO_SECONDS)
-        compared = got[0].get("compared") if got else None
-        if got is None or got[0]["kind"] != "hello" or not isinstance(compared, dict):
+        hello: dict[str, Any] = got[0] if got else {"kind": "nothing"}
+        if not _is_hello(hello):
+            _log.warning(
+                "process %d came to meet the ranks of this node, but sent no rank's hello: it was "
+                "sent away, and the arena is filled without it",
+                link.pid,
+            )
             return None
-        peer = Peer(link, str(got[0].get("rank")))
-        if difference := self._identity.difference(compared):
+        peer = Peer(link, hello["rank"])
+        if difference := self._identity.difference(hello["compared"]):
             error = ArgumentError(
                 f"rank {self._ranks.rank} (process {os.getpid()}) and {peer.who} want the same "
                 f"arena, but {difference}: give both the same, or set {SWITCH}=0 in the "
@@ -170,6 +183,18 @@ class Leader:
             self.board.done(peer)
         elif message["kind"] == "error":
             self.board.fail(told(message, peer.who, peer.link.pid))
+
+
+def _is_hello(message: dict[str, Any]) -> bool:
+    """Whether a message is the first one of a rank, of whatever version of fastcache."""
+    compared = message.get("compared")
+    return (
+        message["kind"] == "hello"
+        and isinstance(message.get("rank"), str)
+        and isinstance(compared, dict)
+        and PROTOCOL_NAME in compared
+        and all(isinstance(each, str) for each in compared.values())
+    )
 
 
 def _lost(peer: Peer, error: PeerError) -> PeerError:

@@ -8,9 +8,7 @@ formats, Datasets that are wrapped) stay with the first. ``FASTCACHE_SHARE=0`` i
 turns all of it off.
 """
 
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -24,6 +22,7 @@ from fastcache.fill.follow import follow
 from fastcache.fill.identity import identify
 from fastcache.fill.job import Job
 from fastcache.fill.lead import Leader
+from fastcache.fill.meeting import next_name
 from fastcache.fill.options import FillOptions
 from fastcache.fill.progress import checking
 from fastcache.fill.tables import FillTables, absolute_paths, tables_bytes
@@ -32,14 +31,11 @@ from fastcache.memory import rendezvous
 from fastcache.memory.arena import Arena
 from fastcache.memory.budget import Budget, BudgetLike
 from fastcache.memory.homes import make_block
-from fastcache.memory.local_ranks import LocalRanks, local_ranks, socket_name
+from fastcache.memory.local_ranks import LocalRanks, local_ranks
 from fastcache.sources.base import Source
 
 _MEETING_SECONDS = 60.0  # of trying to join arenas that are closed, or given up, at that moment
 _AGAIN_SECONDS = 0.02
-
-_lock = threading.Lock()
-_asked: Counter[str] = Counter()  # how often this process has asked for each arena
 
 
 class Team:
@@ -197,10 +193,7 @@ def fill_together(source: Source, options: FillOptions, fill: Callable[[Team], A
     if ranks is None or options.shard is not None:
         return fill(Team())
     identity = identify(source, source.layout(), options)
-    key = (*ranks.run, identity.content)
-    with _lock:
-        name = socket_name(*key, str(_asked[identity.content]))
-        _asked[identity.content] += 1
+    name = next_name(ranks, identity.content)
     until = time.monotonic() + _MEETING_SECONDS
     while time.monotonic() < until:
         listener = rendezvous.listen(name)

@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from fastcache.errors import BlockError
+
 
 class BlockRef(NamedTuple):
     """A block, whoever holds it: no other has its inode as long as anybody does."""
@@ -36,17 +38,28 @@ class FileHandle(NamedTuple):
     path: str
     id: str
     generation: int
+    digest: str  # of the manifest: two edits of one arena have the same id and generation
 
 
 AnyHandle: TypeAlias = Handle | FileHandle
 
 
 def start_time(pid: int) -> int | None:
-    """Return when a process was started, in clock ticks; None if it has ended."""
+    """Return when a process was started, in clock ticks; None if it has ended.
+
+    Raises
+    ------
+    BlockError
+        If the system refuses to say so.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    except OSError as error:  # no descriptors left, say: nothing is known then
+        raise BlockError(
+            error.errno, f"reading when process {pid} was started: {error.strerror}"
+        ) from error
     # The second field is the program's name in brackets, and may itself contain any character.
     fields = stat[stat.rindex(b")") + 2 :].split()
     return None if fields[0] in (b"Z", b"X") else int(fields[19])

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from fastcache.errors import ArgumentError
@@ -53,7 +54,24 @@ def local_ranks(environment: Mapping[str, str] | None = None) -> LocalRanks | No
     return LocalRanks(int(told), known.get("LOCAL_RANK", "?"), run)
 
 
-def socket_name(*parts: str) -> bytes:
-    """Return the abstract name that follows from some texts, for this user."""
-    digest = hashlib.sha256(json.dumps([os.geteuid(), *parts]).encode())
-    return b"\0fastcache-" + digest.hexdigest()[:40].encode()
+def socket_name(run: Sequence[str], *parts: str) -> bytes:
+    """Return the abstract name that follows from some texts, for this user.
+
+    Names of one run begin alike, up to the last hyphen.
+    """
+    return f"\0fastcache-{_digest(os.geteuid(), *run)}-{_digest(*parts)}".encode()
+
+
+def _digest(*parts: str | int) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
+
+
+def names_in_use(prefix: bytes) -> set[bytes]:
+    """Return the abstract names that begin so; none where the system does not tell."""
+    try:
+        table = Path("/proc/net/unix").read_bytes()
+    except OSError:  # it only serves to warn
+        return set()
+    last = (line.rpartition(b" ")[2] for line in table.splitlines())
+    names = {b"\0" + name[1:] for name in last if name.startswith(b"@")}
+    return {name for name in names if name.startswith(prefix)}

@@ -64,14 +64,21 @@ class LinkEndedError(PeerError):
 class Link:
     """A connection to one process, for one thread.
 
+    Parameters
+    ----------
+    connection : socket
+    descriptors : int, optional
+        Most that a message from there may bring; 0: the system drops them before they arrive.
+
     Attributes
     ----------
     pid, uid : int
         The other process, and its user.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, descriptors: int = MESSAGE_DESCRIPTORS) -> None:
         self._socket = connection
+        self._most = descriptors
         self.pid, self.uid = _credentials(connection)
         self._bytes = bytearray()
         self._descriptors: list[int] = []
@@ -138,7 +145,7 @@ class Link:
                 raise self._ended(error) from error
             if not data:
                 raise self._ended("nothing more comes")
-            if len(self._descriptors) > MESSAGE_DESCRIPTORS:
+            if len(self._descriptors) > self._most:
                 raise self._broken("sends descriptors that nobody asked for")
             self._bytes += data
         return message
@@ -148,7 +155,7 @@ class Link:
 
         (`socket.recv_fds` hands no flags on, so that a child started meanwhile would inherit.)
         """
-        room = socket.CMSG_SPACE(MESSAGE_DESCRIPTORS * _INT)
+        room = socket.CMSG_SPACE(self._most * _INT) if self._most else 0
         data, extras, _, _ = self._socket.recvmsg(_CHUNK, room, socket.MSG_CMSG_CLOEXEC)
         for level, kind, raw in extras:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -12,8 +11,9 @@ from fastcache.errors import ArenaGoneError, ArgumentError
 from fastcache.memory import share
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn
 from fastcache.memory.files.manifest import Manifest
+from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.memory.files.opening import map_files, with_manifest
-from fastcache.memory.files.saving import plan_of, runs_of, save_columns
+from fastcache.memory.files.saving import AnyColumn, plan_of, runs_of, save_columns
 from fastcache.memory.files.writer import ArenaWriter
 from fastcache.memory.layout import ArenaLayout, plan_layout
 from fastcache.memory.paging import Paging, paging_of
@@ -65,7 +65,7 @@ class SavedArena:
         self._open().on_free(call)
 
     @classmethod
-    def open(cls: type[_Self], path: str | Path, handle: share.FileHandle | None = None) -> _Self:
+    def open(cls: type[_Self], path: AnyPath, handle: share.FileHandle | None = None) -> _Self:
         """Open a saved arena: its files are the memory, and no pixel is read before it is used.
 
         Opened once more in the same process, it shares the mapping. It pickles to its path.
@@ -86,10 +86,10 @@ class SavedArena:
         ArenaFileError, BlockError
             If the system refuses.
         """
-        folder = Path(path).absolute()
+        folder = folder_of(path)
 
         def claim(manifest: Manifest) -> _Self:
-            found = share.FileHandle(str(folder), manifest.id, manifest.generation)
+            found = share.FileHandle(str(folder), manifest.id, manifest.generation, manifest.digest)
             if handle is not None and found != handle:
                 raise ArenaGoneError(
                     f"{folder} holds another arena than when it was pickled: it was replaced in "
@@ -106,7 +106,7 @@ class SavedArena:
 
     @classmethod
     def load(
-        cls: type[_Self], path: str | Path, home: str = "ram", threads: int | None = None
+        cls: type[_Self], path: AnyPath, home: str = "ram", threads: int | None = None
     ) -> _Self:
         """Read a saved arena into memory of its own; the files are not needed afterwards.
 
@@ -137,12 +137,14 @@ class SavedArena:
 
     def save(
         self,
-        path: str | Path,
+        path: AnyPath,
         *,
         threads: int | None = None,
         source: Mapping[str, Any] | None = None,
         overwrite: bool = False,
         shard_bytes: int | None = None,
+        columns: Mapping[str, AnyColumn] | None = None,
+        catalog: Mapping[str, Any] | None = None,
     ) -> None:
         """Write the arena to files, straight from its memory.
 
@@ -161,6 +163,8 @@ class SavedArena:
             Whether an arena that is there may be replaced.
         shard_bytes : int, optional
             Most bytes of data in a file; a 1024th of the arena if not given, but 64 MiB to 4 GiB.
+        columns, catalog : mapping, optional
+            What is written in the place of the arena's own.
 
         Raises
         ------
@@ -174,11 +178,12 @@ class SavedArena:
         if not self.committed:
             raise ArgumentError("an arena can be saved once it is committed: call commit() first")
         width = pool.resolve_threads(threads)
-        columns = {name: self.column(name) for name in self.layout.columns}
+        if columns is None:
+            columns = {name: self.column(name) for name in self.layout.columns}
         plan = plan_of(columns, self.layout.count, shard_bytes)
         # What an interrupted save has left may be of an arena with other contents.
         with ArenaWriter(path, plan, source or {}, overwrite=overwrite, resume=False) as writer:
-            save_columns(writer, columns, self.catalog, width)
+            save_columns(writer, columns, self.catalog if catalog is None else catalog, width)
 
 
 def _copy(cls: type[_Self], files: _Self, home: str, threads: int | None) -> _Self:

@@ -8,7 +8,9 @@ from fastcache.fill.plan import Plan
 from fastcache.fill.report import Report
 from fastcache.memory.arena import Arena
 from fastcache.memory.units import format_bytes
+from fastcache.read.checking_kept import kept_problem
 from fastcache.read.reader import ArenaReader
+from fastcache.schema import Text
 from fastcache.schema.structure import rebuild
 
 # What code meets that reads JSON of another form.
@@ -66,10 +68,14 @@ def _problem(arena: Arena, catalog: dict[str, Any]) -> str:
         return "it has other columns than samples"
     if not isinstance(catalog["attributes"], dict):
         return f"its attributes are {catalog['attributes']!r}"
+    if not isinstance(catalog["attributes"].get("root", ""), str):
+        return f"its root is {catalog['attributes']['root']!r}"
+    if any(arena.layout.columns[path].field != Text() for path in catalog["paths"].values()):
+        return "its paths are no texts"
     for facts in (catalog["report"], catalog["plan"]):
         format_bytes(facts["arena_bytes"])
     str(Report({**catalog["report"], "home": arena.home}))
     str(Plan.from_json(catalog["plan"]))
     if not all(isinstance(each["row"], str) for each in catalog["report"]["columns"].values()):
         return "its report has columns that it does not describe"
-    return ""
+    return kept_problem(arena, catalog, reader.fields) or ""

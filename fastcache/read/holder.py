@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
+from fastcache.errors import DecodeError
 from fastcache.fill.plan import Plan
 from fastcache.fill.report import Report
 from fastcache.memory.arena import RaggedColumn
+from fastcache.memory.files.naming import AnyPath
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.read.columns import Rows
 from fastcache.read.reader import ArenaReader
+from fastcache.read.whole import whole_arena
 
 _Self = TypeVar("_Self", bound="ArenaHolder")
 
@@ -63,12 +66,14 @@ class ArenaHolder:
         """The plan that the arena was filled by; prints as a table."""
         return Plan.from_json(self._reader.catalog["plan"])
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    def save(self, path: AnyPath, *, overwrite: bool = False) -> None:
         """Write the arena to a folder ``NAME.arena``, from which :func:`fastcache.open` opens it.
 
         It holds all samples of the arena, with what the report says of them; a `transform`, and
-        samples that were assigned, are not part of it. On return everything is on the disk; until
-        then nobody can open it, and an arena that is replaced stays whole.
+        samples that were assigned, are not part of it. Samples that were not kept (``keep="auto"``
+        with a small budget, or .npy files with "encoded") are read from their files and decoded
+        now, a few MiB at a time, so that the files are not needed afterwards. On return everything
+        is on the disk; until then nobody can open it, and an arena that is replaced stays whole.
 
         Parameters
         ----------
@@ -82,11 +87,30 @@ class ArenaHolder:
             If there is something already.
         BudgetError
             If the disk has no room.
+        DecodeError
+            Samples that are not kept in the arena, and whose files cannot be read any more,
+            whatever `on_error` says: no arena is written with zeros in their places.
         ArenaLockedError, ArenaFileError
             If another process writes there, or the system refuses.
         """
         arena = self._reader.arena
-        arena.save(os.fspath(path), threads=self._threads, overwrite=overwrite)
+        columns, catalog = whole_arena(self._reader) or (None, None)
+        try:
+            arena.save(
+                path,
+                threads=self._threads,
+                overwrite=overwrite,
+                columns=columns,
+                catalog=catalog,
+            )
+        except DecodeError as error:
+            told = "\n".join(f"  {name}: {reason}" for name, reason in error.failed)
+            raise DecodeError(
+                f"{os.fsdecode(path)} was not written: samples that are not kept in the arena "
+                f"cannot be read from their files any more:\n{told}\nMend these and save again, or "
+                'build the arena in files at once, with cache_dir= or home="disk".',
+                error.failed,
+            ) from None
 
     def close(self) -> None:
         """Give the arena back; batches and samples live on. A second call does nothing.

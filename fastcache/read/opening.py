@@ -1,12 +1,12 @@
 """Opening arenas that were saved."""
 
-import os
 from contextlib import suppress
 from typing import Any, Literal, overload
 
 from fastcache.errors import ArgumentError
 from fastcache.fill.editor import ArenaEditor
 from fastcache.memory.arena import Arena
+from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.read.checking import check_catalog
 from fastcache.read.dataset import ArenaDataset
 from fastcache.read.pipeline import Transform
@@ -15,7 +15,7 @@ from fastcache.read.view import ArenaView, check_choice
 
 @overload
 def open(  # noqa: A001
-    path: str | os.PathLike[str],
+    path: AnyPath,
     mode: Literal["r"] = "r",
     *,
     home: Literal["auto", "ram", "disk"] = "auto",
@@ -29,12 +29,12 @@ def open(  # noqa: A001
 
 @overload
 def open(  # noqa: A001
-    path: str | os.PathLike[str], mode: Literal["r+"], *, threads: int | None = None
+    path: AnyPath, mode: Literal["r+"], *, threads: int | None = None
 ) -> ArenaEditor: ...
 
 
 def open(  # noqa: A001 - users write fastcache.open
-    path: str | os.PathLike[str],
+    path: AnyPath,
     mode: Literal["r", "r+"] = "r",
     *,
     home: Literal["auto", "ram", "disk"] = "auto",
@@ -67,8 +67,8 @@ def open(  # noqa: A001 - users write fastcache.open
         looks at every byte).
     ArenaLockedError
         With "r+", if somebody else is writing there.
-    BudgetError
-        If memory has no room for it.
+    BudgetError, NoMemoryError
+        If memory has no room for it, or not even for its tables.
     ArgumentError
         A value that cannot be used.
 
@@ -86,7 +86,7 @@ def open(  # noqa: A001 - users write fastcache.open
         "target_transform": target_transform,
         "output": output,
     }
-    place = os.fspath(path)
+    place = folder_of(path)
     if mode == "r+":
         given = [name for name, value in options.items() if value not in (None, "pil", "tuple")]
         if given or home != "auto":
@@ -94,6 +94,8 @@ def open(  # noqa: A001 - users write fastcache.open
                 f"mode='r+' returns an editor, which knows no {', '.join(given or ['home'])}: open "
                 "the arena with mode='r' for that"
             )
+        with Arena.open(place) as arena:
+            check_catalog(arena, place)
         return ArenaEditor(place, threads=threads)
     arena = Arena.load(place, "ram", threads) if home == "ram" else Arena.open(place)
     dataset = ArenaDataset.__new__(ArenaDataset)

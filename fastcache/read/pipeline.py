@@ -148,28 +148,46 @@ class Pipeline:
     ) -> None:
         self.transform = transform
         self.target_transform = target_transform
-        self._structure = structure
-        self._roles = find_roles(structure, fields)
-        self._modes: dict[str, str] = {}
+        self._as_pil = as_pil
         field, self._image_steps = _split(transform)
         # As it is now: readers are made of it, here and again in each process that gets a copy.
         self.field = copy.deepcopy(field)
         self._target_steps = _steps(target_transform)
+        for name, given in (("transform", transform), ("target_transform", target_transform)):
+            if given is not None:
+                check_transform(name, given)
+        self.settle(structure, fields)
+
+    def settle(self, structure: Structure, fields: Mapping[str, Field]) -> None:
+        """Find out what the callables are for, as when it was made: pickles leave that out.
+
+        Raises
+        ------
+        ArgumentError
+            As for the class.
+        """
+        self._structure = structure
+        self._roles = find_roles(structure, fields)
+        self._modes: dict[str, str] = {}
         for name, given, role in (
-            ("transform", transform, self._roles.image),
-            ("target_transform", target_transform, self._roles.target),
+            ("transform", self.transform, self._roles.image),
+            ("target_transform", self.target_transform, self._roles.target),
         ):
             if given is None:
                 continue
-            check_transform(name, given)
             if role is None:
                 raise ArgumentError(
                     f"{name}=: which of {', '.join(fields)} is it for? Call one "
                     f"{' or '.join(_IMAGE_NAMES if name == 'transform' else _TARGET_NAMES)}, or "
                     "transform whole samples in a Dataset around this one"
                 )
-            if as_pil:
+            if self._as_pil:
                 self._modes.update(self._pil_modes(name, names_in(role), fields))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what grows with the columns; :meth:`settle` finds it again."""
+        derived = ("_structure", "_roles", "_modes")
+        return {name: value for name, value in self.__dict__.items() if name not in derived}
 
     @staticmethod
     def _pil_modes(what: str, names: list[str], fields: Mapping[str, Field]) -> dict[str, str]:

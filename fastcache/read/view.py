@@ -64,10 +64,16 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         self._targets = None
         self._assigned = {}
         self._transform_input = transform_input
-        self._structure: Structure = self._reader.structure
-        if output == "dict" and not isinstance(self._structure, dict):
-            self._structure = {name: name for name in self._reader.fields}
+        self._output = output
+        self._structure = self._structure_told()
         self._pipeline = self._make_pipeline(transform, target_transform)
+
+    def _structure_told(self) -> Structure:
+        """Return the structure of samples as they are handed out."""
+        structure = self._reader.structure
+        if self._output == "dict" and not isinstance(structure, dict):
+            return {name: name for name in self._reader.fields}
+        return structure
 
     def _make_pipeline(self, transform: Transform, target_transform: Transform) -> Pipeline:
         as_pil = self._transform_input == "pil"
@@ -179,7 +185,15 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         state["_samples"] = None if self._selected is None else NotedList(self._samples or ())
         if self._targets is not None and not self._targets.changed:
             state["_targets"] = None
+        del state["_structure"]  # it grows with the columns, and the arena has it
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._structure = self._structure_told()
+        # A copy of its own: `copy.copy` hands on the very pipeline of the original.
+        self._pipeline = copy.copy(self._pipeline)
+        self._pipeline.settle(self._structure, self._reader.fields)
 
     def __repr__(self) -> str:
         catalog = self._reader.catalog

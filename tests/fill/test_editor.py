@@ -1,6 +1,7 @@
 """Columns that are put into a saved arena: what they become, and what is refused."""
 
 import copy
+import os
 import pickle
 
 import numpy as np
@@ -350,6 +351,27 @@ def test_editors(path):
     with pytest.raises(ArenaFormatError):
         ArenaEditor(path / "none")
     assert fc.ArenaEditor is ArenaEditor
+
+
+def test_children_by_fork_get_no_editor(path):
+    """A11: every request is refused there, before anything is decoded."""
+    with ArenaEditor(path) as editor:
+        child = os.fork()
+        if child == 0:
+            refused = 0
+            try:
+                for use in (
+                    lambda: editor.put("x", ARRAY),
+                    lambda: editor.append("nowhere"),
+                    editor.commit,
+                ):
+                    with pytest.raises(ArenaLockedError):
+                        use()
+                    refused += 1
+                refused *= "40 rows" in repr(editor)
+            finally:
+                os._exit(refused)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
 
 def test_arenas_that_are_no_datasets(tmp_path):

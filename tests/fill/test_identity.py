@@ -95,6 +95,13 @@ def test_what_decides_the_content_counts():
     assert len(set(found)) == len(found)
 
 
+@pytest.mark.parametrize("limit", [None, 1, np.int64(1)])
+def test_a_seed_that_decides_nothing_does_not_count(limit):
+    source = SOURCES["files"]()
+    assert content(source, limit=limit, seed=3) == content(source, limit=limit)
+    assert content(source, limit=np.float64(0.5), seed=3) != content(source, limit=0.5, seed=4)
+
+
 def test_a_rank_s_own_affairs_do_not_count():
     source = SOURCES["arrays"]()
     plain = identity(source)

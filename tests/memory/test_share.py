@@ -1,6 +1,7 @@
 """Arenas in several processes."""
 
 import copy
+import errno
 import io
 import multiprocessing
 import os
@@ -372,3 +373,15 @@ def test_readers_share_one_copy():
             assert size * 0.95 < sum(map(proportional_size, everyone)) < size * 1.05
             one.connection.send("go")
             two.connection.send("go")
+
+
+def test_what_the_system_does_not_say_is_our_error(monkeypatch):
+    """C3: a process without descriptors left cannot look at others, or at itself."""
+
+    def refuse(path):
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    with workers.make_arena() as arena:
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(BlockError, match="when process"):
+            pickle.dumps(arena)

@@ -153,6 +153,7 @@ def test_waiting_is_told_about(tmp_path, monkeypatch, caplog):
     (arena,) = cache.iterdir()
     (arena / "manifest.json").unlink()
     monkeypatch.setattr("fastcache.fill.cached._TELL_SECONDS", 0.01)
+    caplog.set_level(logging.INFO, "fastcache")
     lock = FolderLock(arena)
     told = threading.Event()
 
@@ -163,12 +164,15 @@ def test_waiting_is_told_about(tmp_path, monkeypatch, caplog):
 
     logger, handler = logging.getLogger("fastcache"), Told()
     logger.addHandler(handler)
-    with ThreadPoolExecutor(1) as threads:
-        made = threads.submit(fc.ArenaDataset, photos, cache_dir=cache)
-        assert told.wait(60)
-        lock.release()
-        made.result(60).close()
-    logger.removeHandler(handler)
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            made = threads.submit(fc.ArenaDataset, photos, cache_dir=cache)
+            heard = told.wait(60)
+            lock.release()
+            assert heard
+            made.result(60).close()
+    finally:
+        logger.removeHandler(handler)
 
 
 def test_times_and_sizes_are_enough_to_notice(tmp_path, caplog):

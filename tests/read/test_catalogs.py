@@ -62,6 +62,9 @@ CHANGES = {
     "unknown kind": put("columns", "image", "kind", value="exec"),
     "column of no file": put("columns", "who", value={"kind": "scalar", "dtype": "int8"}),
     "attributes as list": put("attributes", value=["root"]),
+    "root as number": put("attributes", "root", value=3),
+    "paths as dict": put("paths", value={"image": {}}),
+    "paths that are numbers": put("paths", value={"image": "label"}),
     "no report": drop("report"),
     "report without bytes": drop("report", "arena_bytes"),
     "report of texts": put("report", "arena_bytes", value="many"),
@@ -82,6 +85,8 @@ def test_catalogues_that_no_dataset_writes(path, what):
     with pytest.raises(ArenaFormatError, match="no dataset can have filled") as error:
         fc.open(path)
     assert str(path) in str(error.value)
+    with pytest.raises(ArenaFormatError, match="no dataset can have filled") as error:
+        fc.open(path, mode="r+")
     del error
     assert len(os.listdir("/proc/self/fd")) == before
     assert saved.mapped("x.arena") == 0

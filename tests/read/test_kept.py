@@ -280,17 +280,6 @@ def test_another_size_is_refused_where_store_has_one_size(tmp_path, ending, size
             ds[0]
 
 
-def test_stamps_are_saved_with_the_arena(tmp_path):
-    paths = images_of_one_size(tmp_path, 12, (150, 150))
-    with absent(paths) as ds:
-        ds.save(tmp_path / "x.arena")
-    later(paths[7])
-    with fc.open(tmp_path / "x.arena") as ds:
-        assert ds[6][0].any()
-        with pytest.raises(DecodeError, match="changed after the arena was filled"):
-            ds[7]
-
-
 def test_a_file_that_goes_before_it_can_be_known_again_fails_the_fill(tmp_path, monkeypatch):
     """What is absent has to be there when the fill ends."""
     paths = images_of_one_size(tmp_path, 12, (150, 150))

@@ -1,14 +1,18 @@
 """One copy of an arena for the workers and ranks of a node."""
 
+import copy
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from node import Node
+from PIL import Image
 
 import fastcache as fc
 
@@ -20,6 +24,12 @@ PROGRAM = Path(__file__).parent.parent / "sharing_program.py"
 ROW = 64 << 10
 ROWS = 6144
 SIZE = ROWS * ROW  # 384 MiB: batches under way, 128 KiB each, are not the arena's
+
+
+def semaphores(pids):
+    """Return the files of multiprocessing's semaphores that processes have, as spawn needs them."""
+    maps = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in pids)
+    return {Path(each) for each in re.findall(r"/dev/shm/sem\.mp-\w+$", maps, re.MULTILINE)}
 
 
 def taken(ranks, row, workers, method):
@@ -35,7 +45,10 @@ def taken(ranks, row, workers, method):
         for process in processes:
             process.go_on()
         told = [process.wait_for("measured") for process in processes]
-        return sum(each["arena"] for each in told), sum(each["all"] for each in told)
+        files = semaphores(pid for each in read for pid in each["pids"])
+        assert bool(files) == (method != "fork")
+    assert not any(file.exists() for file in files)  # they outlive a kill of all processes
+    return sum(each["arena"] for each in told), sum(each["all"] for each in told)
 
 
 @pytest.mark.slow
@@ -88,6 +101,54 @@ def test_the_pickle_of_a_dataset_is_small(class_folder):
         assert len(ds.arrays["image"]) == 12
         assert ds[3][1] == ds.targets[3]
         assert len(pickle.dumps(ds)) < 4096
+
+
+class Wide:
+    """A Dataset whose samples have many parts."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        image = np.full((4, 4, 3), index, np.uint8)
+        numbers = {f"key_number_{k}": float(k + index) for k in range(400)}
+        masks = [Image.fromarray(image) for _ in range(100)]
+        return {"image": Image.fromarray(image), "target": {"numbers": numbers, "masks": masks}}
+
+
+def shape_of(image):
+    return image.size
+
+
+def kinds_of(target):
+    return len(target["numbers"]), type(target["masks"][0]).__name__
+
+
+def pickled(ds):
+    return pickle.loads(pickle.dumps(ds))
+
+
+def test_a_dataset_of_many_columns_pickles_as_small():
+    """A12: what the arena says itself does not travel beside it."""
+    with fc.ArenaDataset(Wide(), transform=shape_of, target_transform=kinds_of) as ds:
+        text = pickle.dumps(ds)
+        assert len(text) < 2048
+        with pickle.loads(text) as again:
+            assert again[1] == ds[1] == {"image": (4, 4), "target": (400, "Image")}
+            plain = again.with_transform(None, target_transform=None)
+            assert plain[2]["target"]["numbers"] == Wide()[2]["target"]["numbers"]
+
+
+@pytest.mark.parametrize("output", ["tuple", "dict"])
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+def test_a_copy_hands_out_samples_of_the_same_structure(class_folder, output, copied):
+    with fc.ArenaDataset(str(class_folder), output=output, transform_input="tensor") as ds:
+        again = copied(ds)
+        again.transform = lambda image: float(image.float().mean())
+        mine, theirs = ds[3], again[3]
+        assert type(mine) is type(theirs) is {"tuple": tuple, "dict": dict}[output]
+        image, value = (s[0] if output == "tuple" else s["image"] for s in (mine, theirs))
+        assert float(image.float().mean()) == value
 
 
 def test_a_dataset_of_many_files_pickles_as_small(tmp_path):

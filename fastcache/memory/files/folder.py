@@ -6,8 +6,9 @@ from pathlib import Path
 from fastcache.errors import ArenaDamagedError, ArenaExistsError, ArenaFormatError
 from fastcache.memory.files import naming
 from fastcache.memory.files.disk import disk_full, free_bytes, sync_folder, system_calls
+from fastcache.memory.files.journal import is_journal
 from fastcache.memory.files.manifest import Manifest, read_manifest
-from fastcache.memory.files.naming import MANIFEST, TEMPORARY
+from fastcache.memory.files.naming import MANIFEST
 
 
 def names_in(folder: Path) -> list[str]:
@@ -41,11 +42,26 @@ def make_folder(folder: Path, need: int) -> None:
         elif not folder.is_dir():
             raise ArenaExistsError(f"{folder} is a file: choose another name")
     names = names_in(folder)
-    if names and not any(map(naming.is_ours, names)):
+    foreign = _foreign(folder, names)
+    if foreign:
         raise ArenaExistsError(
-            f"{folder} holds other things ({names[0]}...): choose a folder that is empty, or not "
+            f"{folder} holds other things ({foreign[0]}...): choose a folder that is empty, or not "
             "there yet"
         )
+
+
+def _foreign(folder: Path, names: Collection[str]) -> list[str]:
+    """Return what a folder holds that is not ours; nothing if it is, or becomes, an arena.
+
+    A manifest or a journal of ours shows that it is an arena's folder, whatever else lies there.
+    Without them names have to show it: `journal.jsonl` may well be a user's own.
+    """
+    if MANIFEST in names or (naming.JOURNAL in names and is_journal(folder / naming.JOURNAL)):
+        return []
+    foreign = sorted(name for name in names if not naming.is_ours(name))
+    if foreign or naming.LOCK in names:  # which every writer makes first
+        return foreign
+    return [name for name in names if name == naming.JOURNAL]
 
 
 def arena_there(folder: Path, overwrite: bool) -> Manifest | None:
@@ -87,7 +103,7 @@ def remove_unfinished(folder: Path, journal: bool) -> None:
 
     With ``journal``, that goes as well, and with it all that the run has finished.
     """
-    names = [name for name in names_in(folder) if name.startswith(TEMPORARY)]
+    names = [name for name in names_in(folder) if naming.is_unfinished(name)]
     remove_names(folder, names + [naming.JOURNAL] * journal)
 
 

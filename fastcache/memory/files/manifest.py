@@ -80,6 +80,9 @@ class Manifest:
         By family.
     columns_file : FileEntry
     catalog, source : dict
+    digest : str
+        As it stands in the file; empty for one that is not written yet. Of two manifests of one
+        generation, such as a copy that was edited on its own, it tells which is which.
     """
 
     id: str
@@ -90,6 +93,7 @@ class Manifest:
     columns_file: FileEntry
     catalog: dict[str, Any]
     source: dict[str, Any]
+    digest: str = ""
 
     @property
     def files(self) -> list[tuple[FileEntry, Shard]]:
@@ -159,6 +163,7 @@ class Manifest:
             FileEntry.from_json(columns, plan.tables, "the columns file"),
             member(document, "catalog", dict, what),
             member(document, "source", dict, what),
+            member(document, "digest", str, what),
         )
         _check_names(manifest)
         return manifest
@@ -201,6 +206,23 @@ def read_manifest(folder: Path) -> Manifest:
         if not path.exists() and not path.is_symlink():
             raise _no_arena(folder)
     return Manifest.from_bytes(read_whole(path, _MOST), path)
+
+
+def check_same(folder: Path, manifest: Manifest) -> None:
+    """Refuse to go on where a folder has another manifest than was read from it.
+
+    Raises
+    ------
+    ArenaFormatError
+        If it has, or cannot be read any more.
+    ArenaFileError
+        If the system refuses to read it.
+    """
+    if read_manifest(folder).digest != manifest.digest:
+        raise ArenaFormatError(
+            f"{folder / MANIFEST} was replaced meanwhile, by somebody who did not ask for the "
+            "lock: nothing was changed; open the arena again"
+        )
 
 
 def _no_arena(folder: Path) -> ArenaFormatError:

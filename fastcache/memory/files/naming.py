@@ -1,8 +1,13 @@
 """What the files of an arena, and the tensors in them, are called."""
 
+import os
 import re
+from pathlib import Path
+from typing import TypeAlias
 
-from fastcache.errors import SchemaError
+from fastcache.errors import ArgumentError, ArgumentTypeError, SchemaError
+
+AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 # Pages are 4, 16 or 64 KiB. What is mapped begins on a boundary of all three.
 PAGE = 65536
@@ -21,6 +26,26 @@ _COLUMNS = re.compile(rf"columns{_GENERATION}\.safetensors")
 
 OFFSETS, SHAPES, GRIDS, PAD = "_offsets/", "_shapes/", "_grids/", "_pad"
 _RESERVED = re.compile(r"_offsets/|_shapes/|_grids/|_pad[0-9]+$|__metadata__$")
+
+
+def folder_of(path: AnyPath) -> Path:
+    """Return the absolute path of an arena's folder, in whatever form it was given.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentError
+        If it is no path, or one that no system takes.
+    """
+    try:
+        text = os.fsdecode(path)
+        given = os.fsencode(text)
+    except TypeError:
+        raise ArgumentTypeError(f"path={path!r}: give a str, bytes or os.PathLike") from None
+    except UnicodeEncodeError:
+        raise ArgumentError(f"path={path!r} cannot be encoded: give it as bytes") from None
+    if b"\0" in given:
+        raise ArgumentError(f"path={path!r} has a null character, which no file's name can have")
+    return Path(text).absolute()
 
 
 def _suffix(generation: int) -> str:
@@ -49,8 +74,16 @@ def is_columns_name(name: str) -> bool:
 
 def is_ours(name: str) -> bool:
     """Whether a file of this name in an arena's folder was put there by us."""
-    known = name in (MANIFEST, JOURNAL, LOCK) or name.startswith(TEMPORARY)
+    known = name in (MANIFEST, JOURNAL, LOCK) or is_unfinished(name)
     return known or is_shard_name(name) or is_columns_name(name)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file of this name is one of ours that was not whole yet."""
+    whole = name.removeprefix(TEMPORARY)
+    if whole == name:
+        return False
+    return whole in (MANIFEST, JOURNAL) or is_shard_name(whole) or is_columns_name(whole)
 
 
 def check_column_name(name: str) -> None:

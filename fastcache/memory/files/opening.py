@@ -10,12 +10,18 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fastcache._core.block import Block
-from fastcache.errors import ArenaDamagedError, ArenaFormatError, BlockError
+from fastcache.errors import (
+    ArenaDamagedError,
+    ArenaFormatError,
+    BlockError,
+    FastcacheError,
+    NoMemoryError,
+)
 from fastcache.memory.columns import make_column
 from fastcache.memory.files.disk import open_regular, read_at
 from fastcache.memory.files.header import header_bytes, parse_header
 from fastcache.memory.files.manifest import FileEntry, Manifest, read_manifest
-from fastcache.memory.files.naming import PAGE, SUMMED
+from fastcache.memory.files.naming import PAGE, SUMMED, AnyPath, folder_of
 from fastcache.memory.files.plan import FilePlan, Shard
 from fastcache.memory.files.sums import digest_of, sums_of, unpack_sums
 from fastcache.memory.files.values import check_values
@@ -165,7 +171,7 @@ def _check_tables(block: Block, plan: FilePlan) -> None:
         check_values(plan, name, make_column(memory, layout))
 
 
-def open_files(folder: str | Path) -> Opened:
+def open_files(folder: AnyPath) -> Opened:
     """Open an arena: check manifest, sizes, headers and tables, and map the rest unread.
 
     Parameters
@@ -188,7 +194,7 @@ def open_files(folder: str | Path) -> Opened:
     ArenaFileError, BlockError
         If the system refuses.
     """
-    path = Path(folder).absolute()
+    path = folder_of(folder)
     return with_manifest(path, lambda manifest: Opened(path, map_files(path, manifest), manifest))
 
 
@@ -201,9 +207,15 @@ def with_manifest(path: Path, use: Callable[[Manifest], _T], attempts: int = 5) 
     manifest = read_manifest(path)
     try:
         return use(manifest)
+    except MemoryError as error:
+        if isinstance(error, FastcacheError):
+            raise
+        raise NoMemoryError(
+            f"there is no memory for the tables of {path}: free some, or raise the limit (ulimit "
+            "-v) of the process"
+        ) from error
     except ArenaFormatError:
         latest = read_manifest(path)
-        same = (latest.id, latest.generation) == (manifest.id, manifest.generation)
-        if same or attempts <= 1:
+        if latest.digest == manifest.digest or attempts <= 1:
             raise
     return with_manifest(path, use, attempts - 1)

@@ -1,20 +1,22 @@
 """A saved arena that is being changed: new files beside the old, then one manifest in one step."""
 
+import errno
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcache._core.block import Block
-from fastcache.errors import ClosedError, FastcacheError
+from fastcache.errors import ArenaLockedError, ClosedError, FastcacheError
 from fastcache.memory.columns import Column, DenseColumn, RaggedColumn, make_column
 from fastcache.memory.files.folder import keep_only
 from fastcache.memory.files.lock import FolderLock
-from fastcache.memory.files.manifest import Manifest, read_manifest
+from fastcache.memory.files.manifest import Manifest, check_same, read_manifest
 from fastcache.memory.files.mixed import MixedColumn
+from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.memory.files.opening import open_files
 from fastcache.memory.files.plan import FilePlan
 from fastcache.memory.files.rewrite import Rewrite
@@ -54,8 +56,8 @@ class Revision:
     manifest: Manifest
     count: int
 
-    def __init__(self, folder: str | Path, wait: float = 0.0) -> None:
-        self.folder = Path(folder).absolute()
+    def __init__(self, folder: AnyPath, wait: float = 0.0) -> None:
+        self.folder, self._owner = folder_of(folder), os.getpid()
         self._block: Block | None = None
         self._lock: FolderLock | None = None
         self._columns: dict[str, MixedColumn | None] = {}
@@ -83,9 +85,25 @@ class Revision:
 
     # -- what there is ------------------------------------------------------------------------
 
+    def check_owner(self) -> None:
+        """Refuse to be used by a child by fork: both would write, and one would undo the other.
+
+        Raises
+        ------
+        ArenaLockedError
+            In another process than the one that has opened it.
+        """
+        if os.getpid() != self._owner:
+            raise ArenaLockedError(
+                errno.EWOULDBLOCK,
+                f"process {self._owner} is editing {self.folder}, and this one is its child by "
+                "fork: edit there, or close it there and open the arena here",
+            )
+
     def _open(self) -> Block:
         if self._block is None:
             raise ClosedError(f"editing {self.folder} has ended")
+        self.check_owner()
         return self._block
 
     @property
@@ -168,12 +186,15 @@ class Revision:
         ------
         ArenaDamagedError
             If rows that stay lie in a file that is not as it was written.
+        ArenaFormatError
+            If somebody who does not ask for the lock has put another arena there: it stays.
         BudgetError, ArenaFileError
             If the disk has no room, or the system refuses. The arena is as it was then.
         ArgumentError
             If catalogue or source are not plain JSON.
         """
         self._open()
+        check_same(self.folder, self.manifest)  # before anything of theirs is removed
         grids = {
             name: column.grids.copy()
             for name, edited in self._columns.items()
@@ -198,7 +219,7 @@ class Revision:
     def _undo(self) -> None:
         """Remove what was written; unless the manifest is there, and only its last step failed."""
         try:
-            same = read_manifest(self.folder).generation == self.manifest.generation
+            same = read_manifest(self.folder).digest == self.manifest.digest
         except FastcacheError:
             same = False
         if same:

@@ -13,7 +13,7 @@ from fastcache.memory.files import naming
 from fastcache.memory.files.composing import compose
 from fastcache.memory.files.disk import publish
 from fastcache.memory.files.folder import check_room
-from fastcache.memory.files.manifest import FileEntry, Manifest
+from fastcache.memory.files.manifest import FileEntry, Manifest, check_same
 from fastcache.memory.files.naming import MANIFEST
 from fastcache.memory.files.pieces import file_pieces
 from fastcache.memory.files.plan import Shard
@@ -84,6 +84,7 @@ class Rewrite:
         text = compose(*written, catalog, source, self._old.id)
         path = self._folder / MANIFEST
         manifest = Manifest.from_bytes(text, path)  # what nobody could read takes no arena's place
+        check_same(self._folder, self._old)
         publish(path, len(text), [memoryview(text)])
         return manifest
 

@@ -1,7 +1,7 @@
 """An arena's columns as the bytes of its files, taken from where they lie."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,47 @@ from fastcache.memory.files import naming
 from fastcache.memory.files.cut import plan_files
 from fastcache.memory.files.plan import FilePlan
 from fastcache.memory.files.writer import ArenaWriter
-from fastcache.schema import Scalar, Text
+from fastcache.memory.windows import WindowColumn
+from fastcache.schema import Field, Scalar, Text
 
 _STAGED = 4 << 20  # bytes of rows that get another distance, at a time
 
 
-def plan_of(columns: Mapping[str, Column], count: int, shard_bytes: int | None) -> FilePlan:
+class Streamed(Protocol):
+    """A column whose bytes are made while they are written; any number of threads may ask."""
+
+    field: Field
+
+    def __len__(self) -> int: ...
+
+    @property
+    def shapes(self) -> NDArray[np.int64]:
+        """Shape of each row: int64 [N, ndim]."""
+
+    def pieces(self, first: int, stop: int, stride: int | None) -> Iterator[NDArray[np.uint8]]:
+        """Yield the bytes of some rows, one after the other.
+
+        Parameters
+        ----------
+        first, stop : int
+        stride : int or None
+            Bytes from row to row; None for rows that have a size each.
+        """
+
+
+AnyColumn: TypeAlias = Column | Streamed
+
+
+def _shapes(column: AnyColumn) -> NDArray[Any] | None:
+    """Return the shapes of rows that have one each."""
+    if isinstance(column, DenseColumn | WindowColumn) or column.field.row_shape is not None:
+        return None
+    return column.shapes
+
+
+def plan_of(columns: Mapping[str, AnyColumn], count: int, shard_bytes: int | None) -> FilePlan:
     """Plan the files of columns that are there."""
-    shapes = {n: c.shapes for n, c in columns.items() if isinstance(c, RaggedColumn)}
+    shapes = {name: made for name, c in columns.items() if (made := _shapes(c)) is not None}
     fields = {name: column.field for name, column in columns.items()}
     counts = {name: len(column) for name, column in columns.items()}
     return plan_files(fields, count, shapes, counts, shard_bytes)
@@ -51,7 +84,7 @@ def spaced(column: DenseColumn, first: int, stop: int, stride: int) -> Iterator[
         yield staged
 
 
-def part_of(plan: FilePlan, name: str, column: Column, first: int, stop: int) -> Any:
+def part_of(plan: FilePlan, name: str, column: AnyColumn, first: int, stop: int) -> Any:
     """Return some rows of a column as :class:`ArenaWriter` takes them.
 
     Rows of the column, not of the plan; elements, where it is an array that is kept once.
@@ -60,24 +93,27 @@ def part_of(plan: FilePlan, name: str, column: Column, first: int, stop: int) ->
         return runs_of(column, first, stop)
     if isinstance(column, DenseColumn):
         return spaced(column, first, stop, plan.saved[name].stride or 0)
-    return column.values.reshape(-1)[first:stop]
+    if isinstance(column, WindowColumn):
+        return column.values.reshape(-1)[first:stop]
+    return column.pieces(first, stop, plan.saved[name].stride)
 
 
-def _tables(plan: FilePlan, columns: Mapping[str, Column]) -> dict[str, Any]:
+def _tables(plan: FilePlan, columns: Mapping[str, AnyColumn]) -> dict[str, Any]:
     """Return the parts of the columns file."""
     parts: dict[str, Any] = {}
     for name, column in columns.items():
         if isinstance(column.field, Scalar | Text):
             parts[name] = part_of(plan, name, column, 0, len(column))
-        if isinstance(column, RaggedColumn):
-            parts |= plan.tables_of_rows(name, column.shapes)
-        elif not isinstance(column, DenseColumn):
+        shapes = _shapes(column)
+        if shapes is not None:
+            parts |= plan.tables_of_rows(name, shapes)
+        elif isinstance(column, WindowColumn):
             parts[naming.GRIDS + name] = column.grids
     return parts
 
 
 def save_columns(
-    writer: ArenaWriter, columns: Mapping[str, Column], catalog: Mapping[str, Any], threads: int
+    writer: ArenaWriter, columns: Mapping[str, AnyColumn], catalog: Mapping[str, Any], threads: int
 ) -> None:
     """Write all shards that are not there yet, then the tables, and commit.
 

@@ -12,7 +12,7 @@ from fastcache.errors import ArenaFileError, ArenaFormatError
 from fastcache.memory.files.damage import Tables, damaged_rows
 from fastcache.memory.files.disk import open_regular, read_at
 from fastcache.memory.files.manifest import FileEntry, Manifest, read_manifest
-from fastcache.memory.files.naming import MANIFEST, SUMMED
+from fastcache.memory.files.naming import MANIFEST, SUMMED, AnyPath, folder_of
 from fastcache.memory.files.sums import sum_of, unpack_sums
 from fastcache.memory.units import format_bytes
 
@@ -169,7 +169,7 @@ def _result(folder: Path, manifest: Manifest, checks: Sequence[_Check]) -> tuple
     return tuple(found)
 
 
-def verify(path: str | Path, threads: int | None = None) -> Verification:
+def verify(path: AnyPath, threads: int | None = None) -> Verification:
     """Compare every byte of an arena with the checksums that were made when it was written.
 
     Parameters
@@ -191,12 +191,12 @@ def verify(path: str | Path, threads: int | None = None) -> Verification:
     ArenaFileError
         If the system refuses to read the manifest.
     """
-    folder, width = Path(path).absolute(), pool.resolve_threads(threads)
+    folder, width = folder_of(path), pool.resolve_threads(threads)
     manifest = read_manifest(folder)
     checks = [_Check(folder, entry) for entry, _ in manifest.files]
     _compare(checks, width)
     files = _result(folder, manifest, checks)
     found = Verification(str(folder), manifest.plan.layout.count, files)
-    if not found.ok and read_manifest(folder).generation != manifest.generation:
+    if not found.ok and read_manifest(folder).digest != manifest.digest:
         raise ArenaFormatError(f"{folder / MANIFEST} was replaced meanwhile: verify it again")
     return found

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +20,7 @@ from fastcache.memory.files.folder import (
 from fastcache.memory.files.journal import Done, Journal
 from fastcache.memory.files.lock import FolderLock
 from fastcache.memory.files.manifest import FORMAT, VERSION, FileEntry
-from fastcache.memory.files.naming import MANIFEST
+from fastcache.memory.files.naming import MANIFEST, AnyPath
 from fastcache.memory.files.pieces import file_pieces
 from fastcache.memory.files.plan import FilePlan, Shard
 from fastcache.memory.files.stated import plan_digest
@@ -65,7 +64,7 @@ class ArenaWriter:
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: AnyPath,
         plan: FilePlan,
         source: Mapping[str, Any],
         *,
@@ -74,7 +73,7 @@ class ArenaWriter:
         wait: float = 0.0,
         lock: FolderLock | None = None,
     ) -> None:
-        self.folder, self.plan, self.source = Path(folder).absolute(), plan, dict(source)
+        self.folder, self.plan, self.source = naming.folder_of(folder), plan, dict(source)
         self._mutex = threading.Lock()
         self._columns_file: FileEntry | None = None
         self._journal: Journal | None = None

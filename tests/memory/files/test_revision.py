@@ -1,6 +1,8 @@
 """Saved arenas that change: every kind of column, and only the files that have to."""
 
+import os
 import random
+import shutil
 import threading
 
 import numpy as np
@@ -279,6 +281,51 @@ def test_one_editor_at_a_time(tmp_path):
     with pytest.raises(ArenaLockedError):
         Revision(twin.folder)
     lock.release()
+
+
+def test_children_by_fork_cannot_edit(tmp_path):
+    """A11: the lock is theirs as well, so one of both would undo the other unseen."""
+    twin = Twin(tmp_path / "x.arena", IMAGE, 10, None)
+    before = saved.files_in(twin.folder)
+    child = os.fork()
+    if child == 0:
+        refused = 0
+        try:
+            for use in (
+                lambda: twin.revision.remove("image"),
+                lambda: twin.revision.put("x", Text(), column_of(Text(), [])),
+                lambda: twin.revision.commit(lambda plan: {}, {}),
+            ):
+                with pytest.raises(ArenaLockedError, match="child by fork"):
+                    use()
+                refused += 1
+            twin.revision.close()  # its own part of it
+        finally:
+            os._exit(refused)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert saved.files_in(twin.folder) == before
+    with pytest.raises(ArenaLockedError):
+        Revision(twin.folder)
+    twin.put_rows("image", [1, 2], 3)
+    twin.commit()
+    twin.check()
+
+
+def test_an_arena_that_was_put_there_past_the_lock_stays(tmp_path):
+    """A11: a commit takes only the place of the arena that was edited."""
+    twin = Twin(tmp_path / "x.arena", IMAGE, 10, None)
+    other, rows = saved.make_arena(IMAGE, count=4, seed=9)
+    with other:
+        other.save(tmp_path / "other.arena")
+    for path in (tmp_path / "other.arena").iterdir():
+        shutil.copy(path, twin.folder)
+    before = saved.files_in(twin.folder)
+    twin.put_rows("image", [1, 2], 3)
+    with pytest.raises(ArenaFormatError, match="replaced meanwhile"):
+        twin.commit()
+    assert saved.files_in(twin.folder) == before
+    with Arena.open(twin.folder) as arena:
+        saved.check_rows(arena, rows)
 
 
 def test_what_is_no_arena_is_left_alone(tmp_path):

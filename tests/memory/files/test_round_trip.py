@@ -2,15 +2,24 @@
 
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
 import saved_arenas as saved
+from edited_arenas import Twin, column_of
 
-from fastcache.errors import ArenaGoneError, ArgumentError, SchemaError
+from fastcache.errors import (
+    ArenaGoneError,
+    ArgumentError,
+    ArgumentTypeError,
+    NoMemoryError,
+    SchemaError,
+)
 from fastcache.memory.arena import Arena, plan_layout
 from fastcache.memory.columns import DenseColumn
-from fastcache.memory.files import open_files
+from fastcache.memory.files import open_files, opening, verify
+from fastcache.memory.files.revision import Revision
 from fastcache.schema import Array, Image, Ragged, Scalar, Text, WindowLabels, Windows
 
 WINDOWS = {
@@ -18,6 +27,68 @@ WINDOWS = {
     "steps": WindowLabels("int64", (9000,), 50, 1, "any"),
     "label": Scalar("int8"),
 }
+
+
+def test_paths_of_every_form(tmp_path):
+    """A11: bytes and os.PathLike, names that are no UTF-8; what can be no path is our error."""
+    odd = os.fsencode(tmp_path) + b"/\xff\xfe.arena"
+    with saved.make_arena(count=3)[0] as arena:
+        for path in (str(tmp_path / "a"), tmp_path / "b", os.fsencode(tmp_path / "c"), odd):
+            arena.save(path)
+            assert verify(path).ok
+            with Arena.open(path) as again, pickle.loads(pickle.dumps(again)) as twin:
+                assert len(twin) == 3
+            Arena.load(path).close()
+            Revision(path).close()
+        uses = (arena.save, Arena.open, Arena.load, verify, Revision)
+        for use in uses:
+            for bad in (3, None, ["x"]):
+                with pytest.raises(ArgumentTypeError, match="give a str, bytes"):
+                    use(bad)
+            for bad in ("a\0b", b"a\0b"):
+                with pytest.raises(ArgumentError, match="null character"):
+                    use(bad)
+            with pytest.raises(ArgumentError, match="as bytes"):
+                use("\ud800")
+
+
+def test_no_memory_for_tables(tmp_path, monkeypatch):
+    """A11: what the interpreter cannot get says which arena it was for."""
+
+    def fail(*_):
+        raise MemoryError
+
+    with saved.make_arena(count=3)[0] as arena:
+        arena.save(tmp_path / "x.arena")
+    monkeypatch.setattr(opening, "parse_header", fail)
+    for use in (Arena.open, open_files, Arena.load, Revision):
+        with pytest.raises(NoMemoryError, match="x.arena"):
+            use(tmp_path / "x.arena")
+
+
+def test_a_copy_that_was_edited_is_another_arena(tmp_path):
+    """C3: one id and one generation, two contents: nobody gets the one for the other."""
+    twin = Twin(tmp_path / "x.arena", {"label": Scalar("int64")}, 10, None)
+    twin.revision.close()
+    shutil.copytree(twin.folder, tmp_path / "backup")
+
+    def edit(value):
+        revision = Revision(twin.folder)
+        field = Scalar("int64")
+        revision.put("label", field, column_of(field, [np.array(value)] * 10))
+        revision.commit(lambda plan: {}, {})
+        revision.close()
+
+    edit(1)
+    with Arena.open(twin.folder) as first:
+        pickled = pickle.dumps(first)
+        shutil.rmtree(twin.folder)
+        shutil.copytree(tmp_path / "backup", twin.folder)
+        edit(2)
+        with Arena.open(twin.folder) as second:
+            assert [first.column("label")[0], second.column("label")[0]] == [1, 2]
+            with pytest.raises(ArenaGoneError, match="another arena"):
+                pickle.loads(pickled)
 
 
 @pytest.mark.parametrize("shard_bytes", [None, saved.SMALL, 3 * saved.SMALL])

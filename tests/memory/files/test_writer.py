@@ -1,5 +1,6 @@
 """Writing: what is whole stays whole, whatever happens in between."""
 
+import json
 import os
 import random
 import subprocess
@@ -26,6 +27,7 @@ from fastcache.errors import (
 from fastcache.memory.arena import Arena
 from fastcache.memory.files import ArenaWriter, disk, open_files, verify
 from fastcache.memory.files.lock import FolderLock
+from fastcache.memory.files.sums import seal
 from fastcache.schema import Array
 
 WORKER = str(Path(workers.__file__))
@@ -192,11 +194,13 @@ def test_only_what_is_whole_and_the_same_is_kept(tmp_path):
         path, journal = interrupted(tmp_path / f"{len(os.listdir(tmp_path))}.arena")
         (path / ".tmp-shard-00003.safetensors").write_bytes(b"half")
         (path / "shard-00004.safetensors").write_bytes(b"foreign")
-        (path / "README").write_text("not ours")
+        others = ["README"] if damaged.startswith(lines[0]) else []  # else it is no folder of ours
+        for name in others:
+            (path / name).write_text("not ours")
         journal.write_bytes(damaged)
         assert resumed(path) == kept
         assert sorted(os.listdir(path)) == sorted(
-            [".lock", "README", "journal.jsonl", *(f"shard-0000{k}.safetensors" for k in kept)]
+            [".lock", *others, "journal.jsonl", *(f"shard-0000{k}.safetensors" for k in kept)]
         )
         assert workers.write(path) == len(kept)
     path = tmp_path / "early.arena"  # killed while the journal was begun
@@ -213,6 +217,57 @@ def test_only_what_is_whole_and_the_same_is_kept(tmp_path):
     shard = path / "shard-00001.safetensors"
     shard.write_bytes(b"x" + shard.read_bytes()[1:])
     assert resumed(path) == [0]
+    path, journal = interrupted(tmp_path / "fifo.arena")  # nobody waits for its other end
+    (path / "shard-00001.safetensors").unlink()
+    os.mkfifo(path / "shard-00001.safetensors")
+    assert resumed(path) == [0]
+    path, journal = interrupted(tmp_path / "elsewhere.arena")  # a name that leads out of it
+    entry = json.loads(lines[2])
+    (tmp_path / "whole.safetensors").write_bytes((path / entry["entry"]["file"]).read_bytes())
+    entry["entry"]["file"] = "../whole.safetensors"
+    del entry["digest"]
+    journal.write_bytes(lines[0] + lines[1] + seal(entry))
+    assert resumed(path) == [0]
+
+
+def test_shards_that_were_damaged_are_written_again(tmp_path, undisturbed):
+    """F6: bytes behind the header are compared, too, before a shard counts as whole."""
+    path, plan = tmp_path / "x.arena", workers.plan()
+    with ArenaWriter(path, plan, {"of": 1}) as writer:
+        for k in range(3):
+            writer.write_shard(0, k, workers.shard_parts(plan, 0, k), {"shard": k})
+    shard = path / "shard-00001.safetensors"
+    with shard.open("r+b") as file:
+        file.seek(-5, os.SEEK_END)
+        file.write(b"xxxxx")
+    assert workers.write(path) == 1
+    assert saved.files_in(path) == undisturbed
+    assert verify(path).ok
+
+
+def test_folders_that_only_look_like_ours(tmp_path):
+    """A11: names alone make no folder an arena's; what a user has put there stays."""
+    plain = {"journal.jsonl": "my journal\n", ".tmp-mine": "draft", "notes.txt": "mine"}
+    folders = [plain, {"journal.jsonl": "mine\n"}, {".tmp-mine": "draft"}]
+    folders += [{".lock": "", "notes.txt": "mine"}, {"shard-00000.safetensors": "", "a": "mine"}]
+    for k, files in enumerate(folders):
+        path = tmp_path / f"{k}"
+        path.mkdir()
+        for name, text in files.items():
+            (path / name).write_text(text)
+        before = saved.files_in(path)
+        for overwrite in (False, True):
+            with pytest.raises(ArenaExistsError, match="holds other things"):
+                workers.write(path, overwrite=overwrite)
+            assert saved.files_in(path) == before
+    # In a folder that is an arena's, only what we have named goes.
+    path = tmp_path / "x.arena"
+    workers.write(path)
+    (path / ".tmp-mine").write_text("draft")
+    (path / ".tmp-columns.safetensors").write_text("half")
+    workers.write(path, overwrite=True)
+    assert (path / ".tmp-mine").read_text() == "draft"
+    assert not (path / ".tmp-columns.safetensors").exists()
 
 
 def test_two_writers(tmp_path, undisturbed):
