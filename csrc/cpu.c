@@ -31,8 +31,10 @@ static int has_f16c(void) {
 static int is_here(fc_cpu cpu) {
 #ifdef __x86_64__
   /* The builtin also asks whether the operating system saves the wide registers; conversion to
-   * half precision is no part of AVX2, though every processor with the one has the other. */
-  if (cpu == FC_CPU_AVX2) return __builtin_cpu_supports("avx2") && has_f16c();
+   * half precision and fused sums are no part of AVX2, though processors with the one have the
+   * others. */
+  if (cpu == FC_CPU_AVX2)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   if (cpu == FC_CPU_AVX512)
     return is_here(FC_CPU_AVX2) && __builtin_cpu_supports("avx512f") &&
            __builtin_cpu_supports("avx512bw");
