@@ -32,6 +32,15 @@ void fc_sink_free(fc_sink *sink);
 /* Plan one image: geometry must have passed fc_geometry_check.  Writes the padding at once. */
 fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *geometry, const fc_image_spec *spec,
                        uint8_t *out, size_t out_stride);
+/* Whoever takes finished rows instead of a slot: rows 0, 1, … of the output with their padding, in
+ * order, each readable FC_ROW_SLACK bytes beyond its end and valid during the call; from 0 or from
+ * the first that is not padding again when a codec begins anew. */
+typedef struct fc_row_taker {
+  void (*take)(void *to, int32_t y, const uint8_t *row);
+  void *to;
+} fc_row_taker;
+fc_status fc_sink_plan_rows(fc_sink *sink, const fc_geometry *geometry, const fc_image_spec *spec,
+                            const fc_row_taker *taker);
 /* Empty (y0 == y1) when the window lies wholly in the padding. */
 fc_rect fc_sink_need(const fc_sink *sink);
 /* The pushed rows will start at column x0 (<= need.x0) and at row y0 (<= need.y0).  May be called
@@ -48,6 +57,13 @@ uint8_t *fc_sink_target(const fc_sink *sink, fc_rect rect, size_t *stride);
 #define FC_SINK_ROWS 8
 /* Bytes the sink allocates for such a geometry, an upper bound. */
 size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec);
+
+/* ---- image.c ----------------------------------------------------------------------------------
+ */
+/* fc_decode whose rows go to a taker. */
+fc_status fc_decode_rows(fc_decoder *decoder, const uint8_t *data, size_t size,
+                         const fc_image_spec *spec, const fc_geometry *geometry,
+                         const fc_row_taker *taker, int *detail);
 
 /* ---- colour.c: row conversions, Pillow's arithmetic ----------------------------------------- */
 typedef void (*fc_convert_row)(uint8_t *out, const uint8_t *in, size_t pixels);

@@ -2,6 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __x86_64__
+#include <xmmintrin.h>
+#endif
+
 #include "resample.h"
 
 static int is_inside(int32_t at, int32_t length, int32_t whole) {
@@ -20,7 +24,7 @@ int fc_spec_is_valid(const fc_image_spec *spec) {
   return channels == 1 || (!spec->wide && (channels == 3 || channels == 4));
 }
 
-static void fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec) {
+void fc_fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec) {
   const size_t pixel = (size_t)fc_pixel_bytes(spec), bytes = pixels * pixel;
   if (!bytes) return;
   memcpy(out, spec->fill, pixel);
@@ -37,23 +41,38 @@ void fc_fill_around(uint8_t *out, size_t stride, const fc_geometry *g, const fc_
   for (int32_t y = 0; y < g->out_h; y++) {
     uint8_t *row = out + (size_t)y * stride;
     if (y < inside->y0 || y >= inside->y1) {
-      fill_pixels(row, (size_t)g->out_w, spec);
+      fc_fill_pixels(row, (size_t)g->out_w, spec);
     } else {
-      fill_pixels(row, (size_t)inside->x0, spec);
-      fill_pixels(row + (size_t)inside->x1 * pixel, (size_t)(g->out_w - inside->x1), spec);
+      fc_fill_pixels(row, (size_t)inside->x0, spec);
+      fc_fill_pixels(row + (size_t)inside->x1 * pixel, (size_t)(g->out_w - inside->x1), spec);
     }
   }
 }
 
-/* Push the needed rows.  Those that the kernels would read beyond the end of the source go through
- * `copy`, one after another. */
-static void push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
-                        uint8_t *copy) {
+#ifdef __x86_64__
+/* Rows [from, to) of what comes next, into the second cache. */
+static void fetch(const fc_ahead *ahead, int32_t from, int32_t to) {
+  const size_t line = 64;
+  for (int32_t y = from; y < to; y++) {
+    const char *row = (const char *)ahead->at + (size_t)y * ahead->stride;
+    for (size_t x = 0; x < ahead->bytes + line - 1; x += line)
+      _mm_prefetch(row + FC_MIN(x, ahead->bytes - 1), _MM_HINT_T1);
+  }
+}
+#else
+static void fetch(const fc_ahead *ahead, int32_t from, int32_t to) {
+  (void)ahead, (void)from, (void)to;
+}
+#endif
+
+void fc_push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
+                    uint8_t *copy, const fc_ahead *ahead) {
   const fc_rect need = fc_sink_need(sink);
   const size_t from = (size_t)need.x0 * (size_t)pixel;
   const size_t bytes = (size_t)(need.x1 - need.x0) * (size_t)pixel;
   const uint8_t *rows[FC_SINK_ROWS];
   int count = 0;
+  int32_t fetched = 0;
   fc_sink_begin(sink, need.y0, need.x0);
   for (int32_t y = need.y0; y < need.y1; y++) {
     const size_t at = (size_t)y * stride + from;
@@ -66,12 +85,16 @@ static void push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, siz
       rows[0] = copy;
       count = 1;
     }
-    if (runs_over || count == FC_SINK_ROWS) {
+    if (runs_over || count == FC_SINK_ROWS || y + 1 == need.y1) {
+      if (ahead) {
+        const int64_t share = (int64_t)ahead->rows * (y + 1 - need.y0) / (need.y1 - need.y0);
+        fetch(ahead, fetched, (int32_t)share);
+        fetched = (int32_t)share;
+      }
       fc_sink_push(sink, rows, count);
       count = 0;
     }
   }
-  fc_sink_push(sink, rows, count);
 }
 
 fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geometry *g,
@@ -85,7 +108,7 @@ fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geom
   if (sink && copy) status = fc_sink_plan(sink, g, spec, out, out_stride);
   if (status == FC_OK) {
     const size_t size = (size_t)(g->src_h - 1) * source_stride + row;
-    push_pixels(sink, source, source_stride, size, fc_pixel_bytes(spec), copy);
+    fc_push_pixels(sink, source, source_stride, size, fc_pixel_bytes(spec), copy, NULL);
   }
   free(copy);
   fc_sink_free(sink);

@@ -55,9 +55,21 @@ static inline uint16_t fc_high_start(int32_t taps) {
 
 /* ---- resample.c ---- */
 int fc_spec_is_valid(const fc_image_spec *spec);
+void fc_fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec);
 /* Write the fill to everything of the window outside `inside`, which counts from its corner. */
 void fc_fill_around(uint8_t *out, size_t stride, const fc_geometry *geometry, const fc_rect *inside,
                     const fc_image_spec *spec);
+
+/* Where the source of the next image lies, to be fetched while rows of this one are pushed. */
+typedef struct fc_ahead {
+  const uint8_t *at;
+  size_t stride, bytes; /* of the rows that will be needed */
+  int32_t rows;
+} fc_ahead;
+/* Push the needed rows of a source in memory of `size` bytes.  Rows that the kernels would read
+ * beyond its end go through `copy`, which has room for the needed part of one and FC_ROW_SLACK. */
+void fc_push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
+                    uint8_t *copy, const fc_ahead *ahead);
 
 /* ---- resample_plan.c ---- */
 /* Hands out pieces of one allocation.  With base == NULL it only counts, so that the layout and
@@ -68,6 +80,8 @@ typedef struct fc_carver {
 } fc_carver;
 void *fc_carve(fc_carver *carver, size_t count, size_t size);
 
+fc_span fc_span_y(const fc_geometry *geometry);
+fc_span fc_span_x(const fc_geometry *geometry);
 /* Most weights that an output position can have. */
 int32_t fc_axis_taps(const fc_span *span, int filter);
 /* Most source positions that an axis can need. */
