@@ -203,9 +203,12 @@ typedef struct fc_plane {
   fc_emit emit;
   uint8_t *out;
   const int64_t *out_offset; /* [count] of a sample's first byte from out */
+  const int64_t *out_size;   /* [count] its bytes: FC_E_ARGUMENT for what would take others */
 } fc_plane;
 
-/* The read job: draw each sample once, and make all its columns. */
+/* The read job: draw each sample once, and make all its columns.  Columns of one sample that differ
+ * in size (after what store= does to them) are FC_E_ARGUMENT, as is a step that cannot be done,
+ * whose number is the detail then. */
 typedef struct fc_make_job {
   fc_cursor cursor;
   const fc_step *steps;
@@ -215,11 +218,13 @@ typedef struct fc_make_job {
   const uint32_t *occurrence;     /* [count] */
   const fc_plane *planes;
   int32_t plane_count;
-  fc_map *map;     /* [count], or NULL: written, for boxes and points */
-  int32_t *status; /* [count] in: FC_PENDING or final */
-  int32_t *detail; /* [count] */
+  int32_t damaged_needs_python; /* as in fc_fill_job */
+  fc_map *map;                  /* [count], or NULL: written, for boxes and points */
+  int32_t *status;              /* [count] in: FC_PENDING or final */
+  int32_t *detail;              /* [count] */
 } fc_make_job;
 
+/* FC_E_NOMEM when the thread's own maker cannot be made; the items are then left to others. */
 fc_status fc_make_run(fc_make_job *job);
 
 #endif

@@ -189,4 +189,25 @@ static inline int64_t fc_cursor_grain(const fc_cursor *cursor, int64_t bytes, in
   return FC_MAX(FC_MIN(by_size, by_count), 1);
 }
 
+/* Statuses that hand an item on or finish it; everything else counts as failed. */
+static inline int fc_is_failure(int32_t status) {
+  return status != FC_OK && status != FC_NEEDS_PYTHON && status != FC_PENDING;
+}
+
+/* What Pillow may read over when it is told to load truncated images.  FC_E_BYTES: large texts. */
+static inline int fc_is_damage(fc_status status) {
+  return status == FC_E_TRUNCATED || status == FC_E_CORRUPT || status == FC_E_BYTES;
+}
+
+static inline void fc_cursor_count(fc_cursor *cursor, int32_t status, int64_t bytes) {
+  if (fc_is_failure(status)) atomic_fetch_add_explicit(&cursor->failed, 1, memory_order_relaxed);
+  if (bytes) atomic_fetch_add_explicit(&cursor->bytes, bytes, memory_order_relaxed);
+  /* Last, and released: who reads `done` sees the rest. */
+  atomic_fetch_add_explicit(&cursor->done, 1, memory_order_release);
+}
+
+static inline const char *fc_path_of(const fc_paths *paths, int64_t item) {
+  return paths->text + paths->offset[item];
+}
+
 #endif
