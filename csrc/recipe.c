@@ -129,7 +129,8 @@ static fc_status resample(fc_maker *maker, const fc_sample *from, const fc_image
                       : fc_sink_plan_rows(maker->sink, g, spec, &to->taker);
   if (status != FC_OK) return status;
   const size_t size = (size_t)(g->src_h - 1) * from->stride + row;
-  fc_push_pixels(maker->sink, from->data, from->stride, size, pixel, maker->line.data, ahead);
+  fc_sink_fetch(maker->sink, ahead);
+  fc_push_pixels(maker->sink, from->data, from->stride, size, pixel, maker->line.data);
   return FC_OK;
 }
 

@@ -2,10 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __x86_64__
-#include <xmmintrin.h>
-#endif
-
 #include "resample.h"
 
 static int is_inside(int32_t at, int32_t length, int32_t whole) {
@@ -49,30 +45,13 @@ void fc_fill_around(uint8_t *out, size_t stride, const fc_geometry *g, const fc_
   }
 }
 
-#ifdef __x86_64__
-/* Rows [from, to) of what comes next, into the second cache. */
-static void fetch(const fc_ahead *ahead, int32_t from, int32_t to) {
-  const size_t line = 64;
-  for (int32_t y = from; y < to; y++) {
-    const char *row = (const char *)ahead->at + (size_t)y * ahead->stride;
-    for (size_t x = 0; x < ahead->bytes + line - 1; x += line)
-      _mm_prefetch(row + FC_MIN(x, ahead->bytes - 1), _MM_HINT_T1);
-  }
-}
-#else
-static void fetch(const fc_ahead *ahead, int32_t from, int32_t to) {
-  (void)ahead, (void)from, (void)to;
-}
-#endif
-
 void fc_push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
-                    uint8_t *copy, const fc_ahead *ahead) {
+                    uint8_t *copy) {
   const fc_rect need = fc_sink_need(sink);
   const size_t from = (size_t)need.x0 * (size_t)pixel;
   const size_t bytes = (size_t)(need.x1 - need.x0) * (size_t)pixel;
   const uint8_t *rows[FC_SINK_ROWS];
   int count = 0;
-  int32_t fetched = 0;
   fc_sink_begin(sink, need.y0, need.x0);
   for (int32_t y = need.y0; y < need.y1; y++) {
     const size_t at = (size_t)y * stride + from;
@@ -85,16 +64,12 @@ void fc_push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t 
       rows[0] = copy;
       count = 1;
     }
-    if (runs_over || count == FC_SINK_ROWS || y + 1 == need.y1) {
-      if (ahead) {
-        const int64_t share = (int64_t)ahead->rows * (y + 1 - need.y0) / (need.y1 - need.y0);
-        fetch(ahead, fetched, (int32_t)share);
-        fetched = (int32_t)share;
-      }
+    if (runs_over || count == FC_SINK_ROWS) {
       fc_sink_push(sink, rows, count);
       count = 0;
     }
   }
+  fc_sink_push(sink, rows, count);
 }
 
 fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geometry *g,
@@ -108,7 +83,7 @@ fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geom
   if (sink && copy) status = fc_sink_plan(sink, g, spec, out, out_stride);
   if (status == FC_OK) {
     const size_t size = (size_t)(g->src_h - 1) * source_stride + row;
-    fc_push_pixels(sink, source, source_stride, size, fc_pixel_bytes(spec), copy, NULL);
+    fc_push_pixels(sink, source, source_stride, size, fc_pixel_bytes(spec), copy);
   }
   free(copy);
   fc_sink_free(sink);

@@ -60,16 +60,20 @@ void fc_fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec);
 void fc_fill_around(uint8_t *out, size_t stride, const fc_geometry *geometry, const fc_rect *inside,
                     const fc_image_spec *spec);
 
-/* Where the source of the next image lies, to be fetched while rows of this one are pushed. */
+/* Push the needed rows of a source in memory of `size` bytes.  Rows that the kernels would read
+ * beyond its end go through `copy`, which has room for the needed part of one and FC_ROW_SLACK. */
+void fc_push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
+                    uint8_t *copy);
+
+/* Where the source of the next image lies, to be fetched while rows of this one are finished, a few
+ * lines with each: more at once would wait for one another. */
 typedef struct fc_ahead {
   const uint8_t *at;
   size_t stride, bytes; /* of the rows that will be needed */
   int32_t rows;
 } fc_ahead;
-/* Push the needed rows of a source in memory of `size` bytes.  Rows that the kernels would read
- * beyond its end go through `copy`, which has room for the needed part of one and FC_ROW_SLACK. */
-void fc_push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
-                    uint8_t *copy, const fc_ahead *ahead);
+/* Of the image that was planned last; NULL: of none. */
+void fc_sink_fetch(fc_sink *sink, const fc_ahead *ahead);
 
 /* ---- resample_plan.c ---- */
 /* Hands out pieces of one allocation.  With base == NULL it only counts, so that the layout and

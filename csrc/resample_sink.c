@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "resample.h"
 #include "resample_out.h"
 
@@ -23,6 +24,7 @@ struct fc_sink {
   sink_order order;
 
   fc_out to;
+  fc_fetch fetch;   /* what comes next */
   size_t out_bytes; /* of a finished row */
 
   uint8_t *ring; /* source row r (from y.lo on) is ring row r % ring_rows */
@@ -177,10 +179,16 @@ static fc_status plan_blank(fc_sink *sink, const fc_image_spec *spec) {
   return FC_OK;
 }
 
+void fc_sink_fetch(fc_sink *sink, const fc_ahead *ahead) {
+  const fc_ahead none = {0};
+  fc_fetch_begin(&sink->fetch, ahead ? ahead : &none, FC_MAX(sink->y.count, 1));
+}
+
 /* `to` says where rows go, and is completed. */
 static fc_status plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec *spec) {
   sink->y.count = sink->y.lo = sink->y.hi = 0;
   sink->x.axis.count = sink->x.axis.lo = sink->x.axis.hi = 0;
+  fc_sink_fetch(sink, NULL);
   const size_t channels = (size_t)fc_pixel_bytes(spec);
   const fc_span y = fc_span_y(g), x = fc_span_x(g);
   if (spec->wide && spec->filter != FC_NEAREST && order_of(&y, &x, spec->filter) != NEITHER)
@@ -272,6 +280,7 @@ static int is_ready(const fc_sink *sink, int32_t position) {
 /* The row at `position` is at its place. */
 static void finish(fc_sink *sink, int32_t position) {
   if (sink->premultiply) fc_divide_alpha(fc_out_row(&sink->to, position), sink->out_bytes / 4);
+  fc_fetch_some(&sink->fetch);
   fc_out_done(&sink->to, position, NULL);
 }
 
@@ -366,6 +375,7 @@ static void copy_some(fc_sink *sink, const uint8_t *const *rows, int count) {
       memcpy(fc_out_row(&sink->to, position), row, sink->out_bytes);
       row = NULL;
     }
+    fc_fetch_some(&sink->fetch);
     fc_out_done(&sink->to, position, row);
   }
 }
