@@ -22,19 +22,17 @@ static const char *const names[] = {[FC_CPU_SCALAR] = "scalar",
                                     [FC_CPU_NEON] = "neon"};
 
 #ifdef __x86_64__
-static int has_f16c(void) {
+static int has_f16c_and_fma(void) {
   unsigned a, b, c, d;
-  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) && (c & bit_FMA);
 }
 #endif
 
 static int is_here(fc_cpu cpu) {
 #ifdef __x86_64__
   /* The builtin also asks whether the operating system saves the wide registers; conversion to
-   * half precision and fused sums are no part of AVX2, though processors with the one have the
-   * others. */
-  if (cpu == FC_CPU_AVX2)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+   * half precision and fused sums are no part of AVX2, though what has the one has the others. */
+  if (cpu == FC_CPU_AVX2) return __builtin_cpu_supports("avx2") && has_f16c_and_fma();
   if (cpu == FC_CPU_AVX512)
     return is_here(FC_CPU_AVX2) && __builtin_cpu_supports("avx512f") &&
            __builtin_cpu_supports("avx512bw");

@@ -4,10 +4,7 @@
 
 #include "emit.h"
 #include "resample.h"
-
-/* tint.c: in place; colours one after another.  Grey images have no saturation, hue and grey. */
-void fc_colours_apply(uint8_t *pixels, size_t stride, int32_t h, int32_t w, int channels,
-                      const fc_colour *colours, int count);
+#include "tint.h"
 
 /* A sample as it lies in the arena: decoded pixels, or a file's bytes (`stride` is 0 then). */
 typedef struct fc_sample {

@@ -7,6 +7,7 @@
 #include "fastcache.h"
 #include "field.h"
 #include "png.h"
+#include "tint.h"
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
@@ -143,6 +144,24 @@ int core_png_unfilter(uint8_t *rows, size_t count, size_t bytes, size_t pixel_by
     const size_t some = FC_MIN(count - y, FC_SINK_ROWS);
     if (fc_png_unfilter(rows + y * (1 + bytes), some, bytes, pixel_bytes, y == 0) != some) return 1;
   }
+  return 0;
+}
+
+/* ---- colours ---- */
+
+_Static_assert((int)CORE_BRIGHTNESS == (int)FC_BRIGHTNESS &&
+                   (int)CORE_CONTRAST == (int)FC_CONTRAST &&
+                   (int)CORE_SATURATION == (int)FC_SATURATION && (int)CORE_HUE == (int)FC_HUE &&
+                   (int)CORE_GREY == (int)FC_GREY,
+               "the numbers of core.h are the core's");
+
+int core_tint(uint8_t *pixels, int height, int width, int channels, const int *kinds,
+              const float *amounts, int count) {
+  fc_colour colours[8];
+  if (count > 8) return 1;
+  for (int k = 0; k < count; k++) colours[k] = (fc_colour){kinds[k], amounts[k]};
+  const size_t stride = (size_t)width * (size_t)channels;
+  fc_colours_apply(pixels, stride, height, width, channels, colours, count);
   return 0;
 }
 

@@ -56,6 +56,12 @@ void core_gather_memcpy(const core_gather *gather);
  */
 int core_png_unfilter(uint8_t *rows, size_t count, size_t bytes, size_t pixel_bytes);
 
+/* ---- colours ---- */
+enum { CORE_BRIGHTNESS, CORE_CONTRAST, CORE_SATURATION, CORE_HUE, CORE_GREY };
+/* fc_colours_apply on a whole picture, in place; at most 8 colours. */
+int core_tint(uint8_t *pixels, int height, int width, int channels, const int *kinds,
+              const float *amounts, int count);
+
 /* ---- fields of series ---- */
 typedef struct core_field {
   int kind, element; /* fc_field_kind, fc_element */

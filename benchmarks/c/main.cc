@@ -33,6 +33,7 @@ int main(int argc, char **argv) {
   register_decode(folder);
   register_resample();
   register_png();
+  register_tint();
   register_field();
   register_gather(memory << 20);
   benchmark::RunSpecifiedBenchmarks();

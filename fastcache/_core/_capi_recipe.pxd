@@ -1,8 +1,8 @@
-"""csrc/fastcache_recipe.h as Cython sees it."""
+"""csrc/fastcache_recipe.h and csrc/tint.h as Cython sees them."""
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from fastcache._core._capi cimport fc_geometry, fc_status
+from fastcache._core._capi cimport fc_cursor, fc_geometry, fc_image_spec, fc_paths, fc_status
 
 cdef extern from "fastcache_recipe.h" nogil:
     ctypedef struct fc_key:
@@ -36,6 +36,13 @@ cdef extern from "fastcache_recipe.h" nogil:
     int FC_MOST_COLOURS
     int FC_MOST_ERASED
     uint32_t FC_STEP_PIXELS
+
+    ctypedef enum fc_colour_kind:
+        FC_BRIGHTNESS
+        FC_CONTRAST
+        FC_SATURATION
+        FC_HUE
+        FC_GREY
 
     ctypedef struct fc_colour:
         int32_t kind
@@ -78,3 +85,66 @@ cdef extern from "fastcache_recipe.h" nogil:
         int32_t w
 
     fc_map fc_drawn_map(const fc_drawn *drawn) noexcept
+
+    ctypedef struct fc_emit:
+        int32_t element
+        int32_t planar
+        int32_t channels
+        int32_t scaling
+        float mean[4]
+        float std[4]
+        int32_t streaming
+
+    fc_status fc_emit_check(const fc_emit *emit) noexcept
+    size_t fc_emit_bytes(const fc_emit *emit, int32_t h, int32_t w) noexcept
+
+    ctypedef struct fc_maker:
+        pass
+
+    fc_maker *fc_maker_new() noexcept
+    void fc_maker_free(fc_maker *maker) noexcept
+    fc_status fc_make(fc_maker *maker, const uint8_t *source, size_t stride,
+                      const fc_image_spec *spec, const fc_drawn *drawn, const fc_key *key,
+                      const fc_emit *emit, uint8_t *out) noexcept
+    fc_status fc_make_from_file(fc_maker *maker, const uint8_t *data, size_t size,
+                                const fc_image_spec *spec, const fc_drawn *drawn,
+                                const fc_key *key, const fc_emit *emit, uint8_t *out,
+                                int *detail) noexcept
+
+    ctypedef struct fc_plane:
+        const fc_image_spec *spec
+        const uint8_t *base
+        const int64_t *offset
+        const int32_t *height
+        const int32_t *width
+        fc_paths paths
+        const uint8_t *data
+        const int64_t *data_offset
+        const int64_t *data_size
+        const fc_stage *before
+        int32_t is_mask
+        fc_emit emit
+        uint8_t *out
+        const int64_t *out_offset
+        const int64_t *out_size
+
+    ctypedef struct fc_make_job:
+        fc_cursor cursor
+        const fc_step *steps
+        int32_t step_count
+        uint64_t seed
+        const uint64_t *epoch
+        const uint64_t *sample
+        const uint32_t *occurrence
+        const fc_plane *planes
+        int32_t plane_count
+        int32_t damaged_needs_python
+        fc_map *map
+        int32_t *status
+        int32_t *detail
+
+    fc_status fc_make_run(fc_make_job *job) noexcept
+
+cdef extern from "tint.h" nogil:
+    void fc_colours_apply(uint8_t *pixels, size_t stride, int32_t h, int32_t w, int channels,
+                          const fc_colour *colours, int count) noexcept
