@@ -86,6 +86,12 @@ cdef extern from "fastcache_recipe.h" nogil:
 
     fc_map fc_drawn_map(const fc_drawn *drawn) noexcept
 
+    ctypedef enum fc_scaling:
+        FC_PLAIN
+        FC_UNIT
+        FC_NORMALISED
+        FC_NORMALISED_PLAIN
+
     ctypedef struct fc_emit:
         int32_t element
         int32_t planar
