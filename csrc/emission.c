@@ -13,7 +13,7 @@ static size_t row_bytes(const fc_emitter *emitter, int32_t w) {
 
 size_t fc_emission_room(const fc_emitter *emitter, int32_t w) {
   const size_t planes = emitter->emit.planar ? (size_t)emitter->emit.channels : 1;
-  return planes * ((row_bytes(emitter, w) + FC_LINE - 1) / FC_LINE * FC_LINE);
+  return planes * ((row_bytes(emitter, w) + FC_LINE - 1) / FC_LINE * FC_LINE) + FC_LINE;
 }
 
 void fc_emission_begin(fc_emission *emission, const fc_emitter *emitter, uint8_t *out, int32_t h,

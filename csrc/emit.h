@@ -88,12 +88,13 @@ void fc_emit_bytes_avx2(const fc_emitter *emitter, const uint8_t *row, int32_t w
 /* Bytes written one run after another, past the cache, in whole lines: what is left of a run waits
  * for the next. */
 typedef struct fc_lines {
-  _Alignas(FC_LINE) uint8_t carry[FC_LINE];
+  _Alignas(FC_LINE) uint8_t carry[2 * FC_LINE];
   uint8_t *at; /* the next byte */
   size_t from; /* where the bytes of the line of `at` begin that are in `carry` */
 } fc_lines;
 
 void fc_lines_begin(fc_lines *lines, uint8_t *at);
+/* `bytes` are readable FC_LINE bytes beyond their end. */
 void fc_lines_append(fc_lines *lines, const uint8_t *bytes, size_t count);
 void fc_lines_end(fc_lines *lines);
 

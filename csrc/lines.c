@@ -42,15 +42,16 @@ static void write_carry(fc_lines *lines) {
 void fc_lines_append(fc_lines *lines, const uint8_t *bytes, size_t count) {
   const size_t held = (uintptr_t)lines->at % FC_LINE;
   if (held) {
+    /* Always a whole line: copies of unknown length take longer than the row. */
     const size_t some = FC_MIN(FC_LINE - held, count);
-    memcpy(lines->carry + held, bytes, some);
+    memcpy(lines->carry + held, bytes, FC_LINE);
     lines->at += some, bytes += some, count -= some;
     if (held + some < FC_LINE) return;
     write_carry(lines);
   }
   for (; count >= FC_LINE; lines->at += FC_LINE, bytes += FC_LINE, count -= FC_LINE)
     stream(lines->at, bytes);
-  memcpy(lines->carry, bytes, count);
+  memcpy(lines->carry, bytes, FC_LINE);
   lines->at += count;
 }
 

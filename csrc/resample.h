@@ -97,7 +97,7 @@ size_t fc_axis_work(const fc_span *span, int filter);
 void fc_axis_plan(fc_axis *axis, const fc_span *span, const fc_image_spec *spec, int channels,
                   double *work);
 
-/* ---- resample_scalar.c, resample_avx2.c ---- */
+/* ---- resample_scalar.c, resample_avx2.c, resample_avx512.c ---- */
 typedef struct fc_across {
   fc_axis axis;
   int channels;
@@ -112,15 +112,18 @@ typedef struct fc_kernels {
   /* rows[i] points at the axis' `lo`; out[i] has FC_ROUND_UP(count * channels, 32) + 32 bytes. */
   void (*across)(const fc_across *across, const uint8_t *const *rows, uint8_t *const *out,
                  int count);
-  /* One output row at `position` from its `taps` rows, each readable up to a multiple of 32. */
+  /* One output row at `position` from its `taps` rows, each readable FC_ROW_SLACK bytes further. */
   void (*down)(const fc_axis *axis, int32_t position, const uint8_t *const *rows, uint8_t *out,
                size_t bytes);
 } fc_kernels;
 
 extern const fc_kernels fc_kernels_scalar;
 #ifdef __x86_64__
-extern const fc_kernels fc_kernels_avx2;
+extern const fc_kernels fc_kernels_avx2, fc_kernels_avx512, fc_kernels_avx512_vbmi;
 #endif
+const fc_kernels *fc_kernels_get(void);
+/* FC_PASS_PICK along a row; 2 channels are the bytes of a wide pixel. */
+void fc_pick_pixels(const fc_axis *axis, int channels, const uint8_t *row, uint8_t *out);
 
 #define FC_ROUND_UP(value, unit) (((value) + (unit)-1) / (unit) * (unit))
 

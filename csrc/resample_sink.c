@@ -51,13 +51,6 @@ struct fc_sink {
 
 #define MEMORY_ALIGN 64
 
-static const fc_kernels *kernels_here(void) {
-#ifdef __x86_64__
-  if (fc_cpu_runs_avx2()) return &fc_kernels_avx2;
-#endif
-  return &fc_kernels_scalar;
-}
-
 fc_sink *fc_sink_new(void) {
   return calloc(1, sizeof(fc_sink));
 }
@@ -121,7 +114,7 @@ static double *place(fc_sink *sink, const fc_span *y, const fc_span *x, const fc
 }
 
 size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec) {
-  fc_sink sink = {.kernels = kernels_here()};
+  fc_sink sink = {.kernels = fc_kernels_get()};
   fc_span y = fc_span_y(geometry), x = fc_span_x(geometry);
   fc_carver counter = {0};
   if (y.count && x.count) place(&sink, &y, &x, spec, &counter);
@@ -204,7 +197,7 @@ static fc_status plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec *
   fc_out_plan(&sink->to, g, &inside, spec);
   if (is_empty) return plan_blank(sink, spec);
 
-  sink->kernels = kernels_here();
+  sink->kernels = fc_kernels_get();
   sink->x.channels = fc_pixel_bytes(spec);
   fc_status status = plan_axes(sink, &y, &x, spec);
   if (status != FC_OK) return status;
@@ -325,24 +318,6 @@ static int is_used(fc_sink *sink, int64_t row) {
   return sink->use < y->count && y->start[sink->use] <= row;
 }
 
-/* `channels` is a constant wherever this is inlined. */
-static inline void pick(const fc_axis *axis, const size_t channels, const uint8_t *row,
-                        uint8_t *out) {
-  for (int32_t i = 0; i < axis->count; i++, out += channels)
-    memcpy(out, row + (size_t)axis->start[i] * channels, channels);
-}
-
-static void pick_pixels(const fc_axis *axis, int channels, const uint8_t *row, uint8_t *out) {
-  if (channels == 1)
-    pick(axis, 1, row, out);
-  else if (channels == 2)
-    pick(axis, 2, row, out);
-  else if (channels == 3)
-    pick(axis, 3, row, out);
-  else
-    pick(axis, 4, row, out);
-}
-
 static void put_into_ring(fc_sink *sink, const uint8_t *const *rows, uint8_t *const *out,
                           int count) {
   const fc_axis *x = &sink->x.axis;
@@ -355,7 +330,7 @@ static void put_into_ring(fc_sink *sink, const uint8_t *const *rows, uint8_t *co
     if (is_copy)
       memcpy(out[i], rows[i], sink->ring_bytes);
     else
-      pick_pixels(x, sink->x.channels, rows[i], out[i]);
+      fc_pick_pixels(x, sink->x.channels, rows[i], out[i]);
   }
 }
 

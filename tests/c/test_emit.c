@@ -170,7 +170,7 @@ static void test_lines(void) {
     size_t at = (size_t)random_below(200);
     fc_lines_begin(&lines, memory + at);
     for (int k = 0; k < 12; k++) {
-      uint8_t some[300];
+      uint8_t some[300 + FC_LINE] = {0};
       const size_t count = (size_t)random_below(300);
       fill_random(some, count);
       if (random_below(4) == 0) {

@@ -145,7 +145,7 @@ def test_what_store_does_to_files_comes_first(photos):
 
 
 def test_masks_follow_their_images(photos):
-    """E3: the same crop, by the nearest pixel; labels are never mixed, tinted or erased."""
+    """The same crop, by the nearest pixel; labels are never mixed, tinted or erased."""
     masks = [np.where(photo[..., :1] > 120, 200, 3).astype(np.uint8) for photo in photos]
     steps = np.concatenate(
         [
@@ -163,7 +163,9 @@ def test_masks_follow_their_images(photos):
         g = one["stage"][0]["geometry"]
         top, left = int(g["crop_y"]), int(g["crop_x"])
         box = (left, top, left + int(g["crop_w"]), top + int(g["crop_h"]))
-        want = Image.fromarray(label[..., 0]).crop(box).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+        want = (
+            Image.fromarray(label[..., 0]).crop(box).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+        )
         want = np.asarray(want)[:, ::-1] if one["stage"][0]["flip_x"] else np.asarray(want)
         np.testing.assert_array_equal(got, want)
 
