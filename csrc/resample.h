@@ -97,7 +97,7 @@ size_t fc_axis_work(const fc_span *span, int filter);
 void fc_axis_plan(fc_axis *axis, const fc_span *span, const fc_image_spec *spec, int channels,
                   double *work);
 
-/* ---- resample_scalar.c, resample_avx2.c, resample_avx512.c ---- */
+/* ---- resample_scalar.c, resample_avx2.c, resample_avx512.c, resample_vbmi.c ---- */
 typedef struct fc_across {
   fc_axis axis;
   int channels;
