@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
   register_resample();
   register_png();
   register_tint();
+  register_make(memory << 20);
   register_field();
   register_gather(memory << 20);
   benchmark::RunSpecifiedBenchmarks();
