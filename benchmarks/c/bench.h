@@ -20,3 +20,4 @@ void register_resample();
 void register_png();
 void register_gather(size_t memory);
 void register_field();
+void register_draw();

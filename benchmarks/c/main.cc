@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
   register_resample();
   register_png();
   register_field();
+  register_draw();
   register_gather(memory << 20);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -165,3 +165,17 @@ def test_uniform_numbers_fill_their_range_evenly():
     assert kolmogorov_smirnov(numbers, even) < LIMIT
     low = (numbers * 2**53).astype(np.int64) % 16
     assert abs(chi_square(np.bincount(low, minlength=16), np.full(16, DRAWS / 16))) < 10
+
+
+def test_normal_numbers_are_normal():
+    """Both kinds: Kolmogorov-Smirnov against the error function."""
+    random = drawing.Random(5, 0, 0, 0, 0)
+    many = np.empty(DRAWS, np.float32)
+    random.normals(many)
+    random.normals(many[:0])
+    points = np.linspace(-6, 6, DRAWS)
+    share = np.array([(1 + math.erf(x / math.sqrt(2))) / 2 for x in points])
+    for numbers in (many, np.array([random.normal() for _ in range(DRAWS)])):
+        got = np.searchsorted(np.sort(numbers), points) / DRAWS
+        assert np.abs(got - share).max() * math.sqrt(DRAWS) < LIMIT
+        assert abs(np.corrcoef(numbers[1:], numbers[:-1])[0, 1]) < 0.02
