@@ -5,7 +5,19 @@
 #include "fastcache_recipe.h"
 #include "fc_internal.h"
 
-/* ---- random.c ------------------------------------------------------------------------------- */
+/* ---- random.c, normals.c ------------------------------------------------------------------------
+ * One round of Philox4x32, of FC_PHILOX_ROUNDS; the constants are the paper's. */
+#define FC_PHILOX_ROUNDS 10
+#define FC_PHILOX_KEY_0 0x9E3779B9u
+#define FC_PHILOX_KEY_1 0xBB67AE85u
+static inline void fc_philox_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d,
+                                   uint32_t key_0, uint32_t key_1) {
+  const uint64_t p = (uint64_t)0xD2511F53u * *a, q = (uint64_t)0xCD9E8D57u * *c;
+  *a = (uint32_t)(q >> 32) ^ *b ^ key_0;
+  *c = (uint32_t)(p >> 32) ^ *d ^ key_1;
+  *b = (uint32_t)q;
+  *d = (uint32_t)p;
+}
 
 /* The part of a key that all samples of an epoch share, for those who begin many steps. */
 typedef struct fc_random_epoch {

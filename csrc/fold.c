@@ -145,8 +145,7 @@ fc_status fc_fold_resample(fc_drawn *drawn, int64_t h, int64_t w, int filter) {
     if (!(s = add_stage(drawn))) return FC_E_ARGUMENT;
   for (int is_x = 0; is_x < 2; is_x++) {
     axis a = axis_of(s, is_x);
-    a.size = a.out = is_x ? w : h;
-    a.window = 0;
+    a.size = a.out = is_x ? w : h; /* the window was all of it, and is again */
     if (set_axis(s, is_x, &a) != FC_OK) return FC_E_ARGUMENT;
   }
   s->filter = filter;

@@ -10,26 +10,15 @@
 
 #include "draw.h"
 
-/* The constants of Philox4x32. */
-#define MULTIPLY_0 0xD2511F53u
-#define MULTIPLY_1 0xCD9E8D57u
-#define WEYL_0 0x9E3779B9u
-#define WEYL_1 0xBB67AE85u
-#define ROUNDS 10
-
 #define TWO_PI 6.283185307179586
 
 void fc_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
   uint32_t a = counter[0], b = counter[1], c = counter[2], d = counter[3];
   uint32_t k = key[0], l = key[1];
-  for (int round = 0; round < ROUNDS; round++) {
-    const uint64_t p = (uint64_t)MULTIPLY_0 * a, q = (uint64_t)MULTIPLY_1 * c;
-    a = (uint32_t)(q >> 32) ^ b ^ k;
-    c = (uint32_t)(p >> 32) ^ d ^ l;
-    b = (uint32_t)q;
-    d = (uint32_t)p;
-    k += WEYL_0;
-    l += WEYL_1;
+  for (int round = 0; round < FC_PHILOX_ROUNDS; round++) {
+    fc_philox_round(&a, &b, &c, &d, k, l);
+    k += FC_PHILOX_KEY_0;
+    l += FC_PHILOX_KEY_1;
   }
   out[0] = a, out[1] = b, out[2] = c, out[3] = d;
 }

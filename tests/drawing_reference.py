@@ -23,7 +23,7 @@ STEP_PIXELS = 0x80000000
 Action = tuple[Any, ...]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The step cannot be done to an image of that size."""
 
 
@@ -110,7 +110,7 @@ def random_start(random: Random, have: int, want: int, pad: Sequence[int], neede
         before, after = before + missing, after + missing
     padded = have + before + after
     if padded < want:
-        raise Refused(f"{want} of {padded}")
+        raise RefusedError(f"{want} of {padded}")
     return (random.below(padded - want + 1) if padded > want else 0) - before
 
 
@@ -170,7 +170,7 @@ def actions_of(
 ) -> list[Action]:
     """Return what step `number` of a recipe does to an image of h x w pixels.
 
-    `whose`: seed, epoch, sample, occurrence. Raises Refused.
+    `whose`: seed, epoch, sample, occurrence. Raises RefusedError.
     """
     kind = {value: name for name, value in KINDS.items()}[int(one["kind"])]
     n, real = one["number"].tolist(), one["real"].tolist()

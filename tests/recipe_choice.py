@@ -51,5 +51,7 @@ def choose(
 ) -> npt.NDArray[np.void]:
     """Return the steps of a recipe of up to six."""
     count = int(rng.integers(0, 7))
-    parts = [choose_step(rng, str(rng.choice(kinds)), str(rng.choice(filters))) for _ in range(count)]
+    parts = [
+        choose_step(rng, str(rng.choice(kinds)), str(rng.choice(filters))) for _ in range(count)
+    ]
     return np.concatenate([np.zeros(0, STEP), *parts])

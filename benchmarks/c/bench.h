@@ -22,3 +22,4 @@ void register_gather(size_t memory);
 void register_field();
 void register_tint();
 void register_make(size_t memory);
+void register_draw();

@@ -36,6 +36,7 @@ int main(int argc, char **argv) {
   register_tint();
   register_make(memory << 20);
   register_field();
+  register_draw();
   register_gather(memory << 20);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -19,6 +19,7 @@ cdef extern from "fastcache_recipe.h" nogil:
     double fc_random_uniform(fc_random *random) noexcept
     int32_t fc_random_below(fc_random *random, int32_t count) noexcept
     double fc_random_normal(fc_random *random) noexcept
+    void fc_random_normals(fc_random *random, float *out, size_t count) noexcept
     double fc_random_gamma(fc_random *random, double shape) noexcept
     double fc_random_beta(fc_random *random, double a, double b) noexcept
 

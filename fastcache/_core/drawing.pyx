@@ -112,6 +112,11 @@ cdef class Random:
         """Return a number of the normal distribution of mean 0 and variance 1."""
         return _capi_recipe.fc_random_normal(&self.random)
 
+    def normals(self, float[::1] out):
+        """Fill an array with such numbers of 24 random bits; takes whole blocks of four words."""
+        if out.shape[0]:
+            _capi_recipe.fc_random_normals(&self.random, &out[0], out.shape[0])
+
     def gamma(self, double shape):
         """Return a number of the gamma distribution of scale 1."""
         number = _capi_recipe.fc_random_gamma(&self.random, shape)

@@ -1,5 +1,7 @@
 """Recipes drawn for samples: what is random, and what follows from their sizes, is decided."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -49,14 +51,17 @@ def draw_steps(
         For a step that breaks the rules of its kind or cannot be done to a sample of such a size,
         and for a recipe that needs more stages or erasures than there are.
     """
-    given = (sample, occurrence, epoch, heights, widths)
-    types = (np.uint64, np.uint32, np.uint64, np.int32, np.int32)
-    names = ("sample", "occurrence", "epoch", "heights", "widths")
-    whose = [_numbers(*one) for one in zip(given, types, names, strict=True)]
+    whose = {
+        "sample": _numbers(sample, np.dtype(np.uint64), "sample"),
+        "occurrence": _numbers(occurrence, np.dtype(np.uint32), "occurrence"),
+        "epoch": _numbers(epoch, np.dtype(np.uint64), "epoch"),
+        "heights": _numbers(heights, np.dtype(np.int32), "heights"),
+        "widths": _numbers(widths, np.dtype(np.int32), "widths"),
+    }
     try:
-        arrays = np.broadcast_arrays(*map(np.atleast_1d, whose))
+        arrays = np.broadcast_arrays(*(np.atleast_1d(a) for a in whose.values()))
     except ValueError as error:
-        shapes = ", ".join(f"{name} {a.shape}" for name, a in zip(names, whose, strict=True))
+        shapes = ", ".join(f"{name} {a.shape}" for name, a in whose.items())
         raise ArgumentError(f"arrays of one value per sample differ in shape: {shapes}") from error
     samples, occurrences, epochs, h, w = map(np.ascontiguousarray, arrays)
     if samples.ndim != 1:
@@ -121,12 +126,10 @@ def drawn_maps(drawn: Records) -> Records:
     return out
 
 
-def _numbers(values: npt.ArrayLike, kind: type[np.integer], what: str) -> npt.NDArray[np.integer]:
-    array = np.asarray(values)
-    limits = np.iinfo(kind)
-    if array.size and (
-        array.dtype.kind not in "iu" or int(array.min()) < limits.min or limits.max < int(array.max())
-    ):
+def _numbers(values: npt.ArrayLike, kind: np.dtype[Any], what: str) -> npt.NDArray[Any]:
+    array, limits = np.asarray(values), np.iinfo(kind)
+    whole = array.dtype.kind in "iu" or not array.size
+    if not whole or ((array < limits.min) | (array > limits.max)).any():
         raise ArgumentError(f"{what} must be integers of {limits.min}..{limits.max}")
     return array.astype(kind)
 

@@ -96,6 +96,12 @@ static double normal(fc_random *random, double a, double b) {
   (void)a, (void)b;
   return fc_random_normal(random);
 }
+static double normal_in_float(fc_random *random, double a, double b) {
+  (void)a, (void)b;
+  float four[4];
+  fc_random_normals(random, four, 4);
+  return four[fc_random_bits(random) % 4];
+}
 static double gamma_of(fc_random *random, double a, double b) {
   (void)b;
   return fc_random_gamma(random, a);
@@ -114,6 +120,7 @@ static void test_distributions(void) {
   check_moments("uniform", m, 0.5, 1.0 / 12);
   CHECK(m.least >= 0 && m.most < 1);
   check_moments("normal", moments_of(normal, 0, 0), 0, 1);
+  check_moments("normal in float", moments_of(normal_in_float, 0, 0), 0, 1);
   const double shapes[] = {0.05, 0.4, 1, 1.7, 30};
   for (int i = 0; i < 5; i++) {
     const double a = shapes[i];
@@ -155,6 +162,47 @@ static void test_below(void) {
   for (int i = 0; i < 3; i++) CHECK(abs(thirds[i] - MANY / 3) < 6 * 250);
 }
 
+/* Normal numbers in float against the formula in double, from the same words; in pieces of whole
+ * blocks as at once; nothing behind their end. */
+static void test_normals(void) {
+  enum { COUNT = 4 * 500 };
+  static float all[COUNT + 1], parts[COUNT + 1];
+  fc_random random = numbers_of(5), words = random, again = random;
+  all[COUNT] = parts[COUNT] = 77;
+  fc_random_normals(&random, all, COUNT);
+  for (int at = 0, some; at < COUNT; at += some) {
+    some = 4 * (at / 40 % 37) + 4;
+    some = some < COUNT - at ? some : COUNT - at;
+    fc_random_normals(&again, parts + at, (size_t)some);
+  }
+  CHECK(!memcmp(all, parts, sizeof all));
+  CHECK(all[COUNT] == 77);
+  CHECK_INT(fc_random_bits(&random), fc_random_bits(&again));
+  const double turn = 6.283185307179586;
+  for (int i = 0; i < COUNT; i += 2) {
+    const uint32_t first = fc_random_bits(&words), second = fc_random_bits(&words);
+    const double radius = sqrt(-2 * log(((first >> 8) + 1) / 0x1p24));
+    const double place = ((second & 0x3fffffff) >> 6) / 0x1p24 / 4 - 0.125;
+    const double c = cos(turn * place), s = sin(turn * place);
+    const unsigned quarter = second >> 30;
+    const double sign = quarter & 2 ? -1 : 1;
+    CHECK(fabs(all[i] - sign * radius * (quarter & 1 ? s : c)) < 2e-6);
+    CHECK(fabs(all[i + 1] - sign * radius * (quarter & 1 ? c : s)) < 2e-6);
+  }
+  for (size_t count = 0; count < 140; count++) {
+    float *some = check_alloc((count + 1) * sizeof *some);
+    fc_random_begin(&random, &(fc_key){.seed = 5}, 0);
+    fc_random_normals(&random, some, count);
+    CHECK(!memcmp(some, all, count * sizeof *some) && some[count] == 0);
+    CHECK_INT(random.counter[0], (count + 3) / 4);
+    free(some);
+  }
+  random.counter[0] = 0xffffffff;
+  fc_random_normals(&random, parts, 5);
+  CHECK_INT(random.counter[0], 1);
+  CHECK_INT(random.counter[1], 1);
+}
+
 /* What has no meaning ends all the same. */
 static void test_nonsense(void) {
   fc_random random = numbers_of(1);
@@ -180,6 +228,7 @@ int main(void) {
   test_long_runs();
   test_distributions();
   test_below();
+  test_normals();
   test_nonsense();
   return check_result();
 }

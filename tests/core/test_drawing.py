@@ -84,7 +84,7 @@ def test_each_kind_is_drawn_as_the_reference_draws_it(kind):
         recipe = choose_step(rng, kind, "bicubic")
         try:
             actions, out_h, out_w = reference.actions(recipe, key, h, w)
-        except reference.Refused:
+        except reference.RefusedError:
             refused += 1
             with pytest.raises(ArgumentError, match="pad_if_needed"):
                 draw_one(recipe, key, h, w)
@@ -127,14 +127,20 @@ def test_steps_and_samples_do_not_disturb_one_another():
     crop = choose_step(rng, "random_resized_crop", "bilinear")
     alone = draw_steps(crop, 500, 400, sample=np.arange(100), epoch=3, seed=9)
     flipped = draw_steps(
-        np.concatenate([crop, step("flip_x", (), [1])]), 500, 400, sample=np.arange(100), epoch=3,
+        np.concatenate([crop, step("flip_x", (), [1])]),
+        500,
+        400,
+        sample=np.arange(100),
+        epoch=3,
         seed=9,
     )
     assert (flipped["stage"]["flip_x"][:, 0] == 1).all()
     flipped["stage"]["flip_x"][:, 0] = 0
     np.testing.assert_array_equal(alone, flipped)
     for k in (0, 7, 99):
-        np.testing.assert_array_equal(alone[k], draw_steps(crop, 500, 400, sample=k, epoch=3, seed=9)[0])
+        np.testing.assert_array_equal(
+            alone[k], draw_steps(crop, 500, 400, sample=k, epoch=3, seed=9)[0]
+        )
     places = alone["stage"]["geometry"]["crop_x"][:, 0]
     assert len(set(places.tolist())) > 50
     for other in ({"epoch": 4, "seed": 9}, {"epoch": 3, "seed": 8}):
@@ -218,9 +224,9 @@ def test_bad_records_are_refused():
         draw_steps(np.zeros(3, np.uint8), 3, 3)
     with pytest.raises(ArgumentError, match="drawn must be"):
         drawn_maps(np.zeros(3, steps.STEP))
+    records = np.zeros(2, steps.DRAWN)
+    records["stages"] = 1, 9
     with pytest.raises(ArgumentError, match="sample 1: 9 stages"):
-        records = np.zeros(2, steps.DRAWN)
-        records["stages"] = 1, 9
         drawn_maps(records)
     with pytest.raises(ArgumentError, match="before: .* for 2 samples"):
         draw_steps(np.zeros(0, steps.STEP), [3, 3], 3, before=np.zeros(1, steps.STAGE))
