@@ -141,6 +141,17 @@ static void test_hues(void) {
   free(of_grid);
 }
 
+/* Yellow turned by a little more than its own hue: rounding makes the rest a whole turn. */
+static void test_a_whole_turn(void) {
+  const float yellow = (float)(1.0 / 6) + 1 - 1;
+  const fc_colour colour = {FC_HUE, nextafterf(-yellow, -1)};
+  uint8_t pixels[3 * 20];
+  for (int i = 0; i < 3 * 20; i++) pixels[i] = i % 3 < 2 ? 250 : 10;
+  compare(pixels, sizeof pixels, sizeof pixels, 1, 20, 3, &colour, 1);
+  fc_colours_apply(pixels, sizeof pixels, 1, 20, 3, &colour, 1);
+  for (int i = 0; i < 3 * 20; i++) CHECK_INT(pixels[i], i % 3 == 0 ? 250 : 10);
+}
+
 /* A colour must be what a pixel makes of it, whatever stands beside it: all 16 places of a vector.
  */
 static void test_places(void) {
@@ -200,6 +211,7 @@ static void test_bad_input(void) {
 int main(void) {
   test_lists_of_colours();
   test_hues();
+  test_a_whole_turn();
   test_places();
   test_bad_input();
   return check_result();

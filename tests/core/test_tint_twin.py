@@ -53,6 +53,16 @@ def test_all_corners_of_the_cube_of_colours_equal_torchvision(colour):
     assert_equals_twin(grid(5), colour)
 
 
+def test_a_whole_turn_equals_torchvisions():
+    """Yellow turned by a little more than its own hue: rounding makes the rest a whole turn."""
+    torchvision()
+    yellow = np.float32(1 / 6) + np.float32(1) - np.float32(1)
+    pixels = np.full((3, 20, 3), (250, 250, 10), np.uint8)
+    colour = (HUE, float(np.nextafter(-yellow, np.float32(-1))))
+    assert_equals_twin(pixels, colour)
+    np.testing.assert_array_equal(changed(pixels, colour), np.full((3, 20, 3), (250, 10, 10)))
+
+
 @pytest.mark.parametrize("seed", range(24))
 def test_colours_in_a_row_equal_torchvision(seed):
     torchvision()
