@@ -31,36 +31,47 @@ typedef struct fc_random {
 void fc_random_begin(fc_random *random, const fc_key *key, uint32_t step);
 uint32_t fc_random_bits(fc_random *random);
 double fc_random_uniform(fc_random *random);               /* [0, 1), 53 bits */
-int32_t fc_random_below(fc_random *random, int32_t count); /* 0..count-1, unbiased */
+int32_t fc_random_below(fc_random *random, int32_t count); /* 0..count-1, unbiased; count >= 1 */
 double fc_random_normal(fc_random *random);                /* Box-Muller */
-double fc_random_gamma(fc_random *random, double shape);   /* Marsaglia-Tsang */
+/* The same distribution in float, 24 bits, many times faster; takes whole blocks of four words:
+ * what is left of the last one is not used by what follows.  Equal on every machine. */
+void fc_random_normals(fc_random *random, float *out, size_t count);
+/* Shapes from FC_LEAST_SHAPE to FC_MOST_SHAPE; of any other the result is NaN. */
+#define FC_LEAST_SHAPE 1e-300
+#define FC_MOST_SHAPE 1e300
+double fc_random_gamma(fc_random *random, double shape); /* Marsaglia-Tsang */
 double fc_random_beta(fc_random *random, double a, double b);
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 
+/* What each means, and its random numbers' distributions, are torchvision.transforms.v2's; sizes
+ * are (h, w) and at least 1, scales from 0 to FC_MOST_SCALE, ratios from FC_LEAST_RATIO to its
+ * inverse. */
 typedef enum fc_step_kind {
-  FC_RESIZE = 0,   /* number: h, w. */
-  FC_RESIZE_SHORT, /* number: shorter side, or 0; most of the longer side, or 0 (torchvision's size,
-                      max_size) */
-  FC_CENTER_CROP,  /* number: h, w; what is smaller is padded with fill */
-  FC_RANDOM_CROP,  /* number: h, w, left, top, right, bottom padding, fc_padding mode, pad_if_needed
-                    */
+  FC_RESIZE = 0,          /* number: h, w */
+  FC_RESIZE_SHORT,        /* number: shorter side, or 0; most of the longer side, or 0 */
+  FC_CENTER_CROP,         /* number: h, w; what is smaller is padded with fill */
+  FC_RANDOM_CROP,         /* number: h, w; left, top, right, bottom padding; fc_padding;
+                             1: pad_if_needed */
   FC_RANDOM_RESIZED_CROP, /* number: h, w; real: scale low, high, ratio low, high */
-  FC_LETTER_BOX,          /* number: h, w, scale_up, center… as transforms.LetterBox has them */
+  FC_LETTER_BOX,          /* number: h, w of the frame; 1: smaller images are enlarged */
   FC_FLIP_X,              /* real: probability */
   FC_FLIP_Y,
-  FC_COLOUR_JITTER, /* real: brightness low, high, contrast low, high, saturation low, high, hue
-                       low, high; low > high: none of it */
-  FC_GREYSCALE,     /* real: probability (1: always). All channels become grey */
-  FC_ERASE, /* real: probability, scale low, high, ratio low, high; number: fc_erase_with; value[4]
-             */
+  FC_COLOUR_JITTER, /* real: brightness low, high, contrast low, high, saturation low, high,
+                       hue low, high; low > high: none of it */
+  FC_GREYSCALE,     /* real: probability (1: always).  All channels become grey */
+  FC_ERASE,         /* real: probability, scale low, high, ratio low, high; number: fc_erase_with;
+                       value */
   FC_STEP_KIND_COUNT
 } fc_step_kind;
+#define FC_MOST_SCALE 1e6
+#define FC_LEAST_RATIO 1e-6
 
+/* Mirrors go back and forth where the padding is wider than the image, as in numpy.pad. */
 typedef enum fc_padding {
   FC_PAD_CONSTANT = 0,
   FC_PAD_EDGE,
-  FC_PAD_REFLECT,
+  FC_PAD_REFLECT, /* the pixel at the edge is not repeated */
   FC_PAD_SYMMETRIC
 } fc_padding;
 typedef enum fc_erase_with {
@@ -101,7 +112,8 @@ typedef struct fc_colour {
 typedef struct fc_stage {
   fc_geometry geometry; /* src_h, src_w: of the sample, or of what the stage before made */
   int32_t filter;
-  int32_t padding; /* fc_padding; anything but FC_PAD_CONSTANT only where size equals crop */
+  int32_t padding; /* fc_padding; anything but FC_PAD_CONSTANT only where size equals crop, about
+                      whose edges pixels are mirrored */
   uint8_t fill[4];
   int32_t flip_y, flip_x; /* of the stage's output */
   int32_t colours;
@@ -112,8 +124,10 @@ typedef struct fc_erased {
   int32_t y, x, h, w; /* of the final image */
   int32_t with;
   float value[4];
-  uint32_t step; /* FC_ERASE_NORMAL: whose random numbers */
+  uint32_t step; /* FC_ERASE_NORMAL: whose random numbers, as fc_random_begin takes it */
 } fc_erased;
+/* The pixels of a step that erases have other numbers than the step itself. */
+#define FC_STEP_PIXELS 0x80000000u
 
 typedef struct fc_drawn {
   int32_t stages, erased;
@@ -121,14 +135,18 @@ typedef struct fc_drawn {
   fc_erased erase[FC_MOST_ERASED];
 } fc_drawn;
 
-/* Decide everything about one sample of h x w pixels (of the kept form; for encoded samples whose
- * store has a geometry of its own, that one is `before`: it becomes the first stage).
- * FC_E_ARGUMENT: a step that cannot be done to such a size (a crop larger than the image without
- * padding), or more stages, colours or erasures than fit; `at` receives the number of the step. */
+/* Decide everything about one sample of h x w pixels.  `before` is NULL, or what is done to the
+ * sample before the first step (store= of a sample that is kept encoded; its source is h x w): it
+ * becomes the first stage, or a part of it.  Every geometry of the result passes
+ * fc_geometry_check.  `at` receives -1, or the number of the step that is to blame.
+ * FC_E_ARGUMENT: a contradiction in h, w, `before` or a step; a crop larger than the image without
+ * padding; sizes beyond 32 bits; colours, resampling or mirrored padding behind an erasure; more
+ * stages or erasures than fit.  Erasures are moved and cut by what follows. */
 fc_status fc_draw(const fc_step *steps, int count, const fc_key *key, int32_t h, int32_t w,
                   const fc_stage *before, fc_drawn *drawn, int *at);
 
-/* Where a point of the sample lies in the final image: x' = x * scale_x + shift_x. */
+/* Where a point of the sample lies in the final image: x' = x * scale_x + shift_x, in pixels from
+ * the left edge; a negative scale is a flip. */
 typedef struct fc_map {
   double scale_y, shift_y, scale_x, shift_x;
   int32_t h, w; /* of the final image */
@@ -188,9 +206,12 @@ typedef struct fc_plane {
   fc_emit emit;
   uint8_t *out;
   const int64_t *out_offset; /* [count] of a sample's first byte from out */
+  const int64_t *out_size;   /* [count] its bytes: FC_E_ARGUMENT for what would take others */
 } fc_plane;
 
-/* The read job: draw each sample once, and make all its columns. */
+/* The read job: draw each sample once, and make all its columns.  Columns of one sample that differ
+ * in size (after what store= does to them) are FC_E_ARGUMENT, as is a step that cannot be done,
+ * whose number is the detail then. */
 typedef struct fc_make_job {
   fc_cursor cursor;
   const fc_step *steps;
@@ -200,11 +221,13 @@ typedef struct fc_make_job {
   const uint32_t *occurrence;     /* [count] */
   const fc_plane *planes;
   int32_t plane_count;
-  fc_map *map;     /* [count], or NULL: written, for boxes and points */
-  int32_t *status; /* [count] in: FC_PENDING or final */
-  int32_t *detail; /* [count] */
+  int32_t damaged_needs_python; /* as in fc_fill_job */
+  fc_map *map;                  /* [count], or NULL: written, for boxes and points */
+  int32_t *status;              /* [count] in: FC_PENDING or final */
+  int32_t *detail;              /* [count] */
 } fc_make_job;
 
+/* FC_E_NOMEM when the thread's own maker cannot be made; the items are then left to others. */
 fc_status fc_make_run(fc_make_job *job);
 
 #endif

@@ -32,6 +32,15 @@ void fc_sink_free(fc_sink *sink);
 /* Plan one image: geometry must have passed fc_geometry_check.  Writes the padding at once. */
 fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *geometry, const fc_image_spec *spec,
                        uint8_t *out, size_t out_stride);
+/* Whoever takes finished rows instead of a slot: rows 0, 1, … of the output with their padding, in
+ * order, each readable FC_ROW_SLACK bytes beyond its end and valid during the call; from 0 or from
+ * the first that is not padding again when a codec begins anew. */
+typedef struct fc_row_taker {
+  void (*take)(void *to, int32_t y, const uint8_t *row);
+  void *to;
+} fc_row_taker;
+fc_status fc_sink_plan_rows(fc_sink *sink, const fc_geometry *geometry, const fc_image_spec *spec,
+                            const fc_row_taker *taker);
 /* Empty (y0 == y1) when the window lies wholly in the padding. */
 fc_rect fc_sink_need(const fc_sink *sink);
 /* The pushed rows will start at column x0 (<= need.x0) and at row y0 (<= need.y0).  May be called
@@ -48,6 +57,13 @@ uint8_t *fc_sink_target(const fc_sink *sink, fc_rect rect, size_t *stride);
 #define FC_SINK_ROWS 8
 /* Bytes the sink allocates for such a geometry, an upper bound. */
 size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec);
+
+/* ---- image.c ----------------------------------------------------------------------------------
+ */
+/* fc_decode whose rows go to a taker. */
+fc_status fc_decode_rows(fc_decoder *decoder, const uint8_t *data, size_t size,
+                         const fc_image_spec *spec, const fc_geometry *geometry,
+                         const fc_row_taker *taker, int *detail);
 
 /* ---- colour.c: row conversions, Pillow's arithmetic ----------------------------------------- */
 typedef void (*fc_convert_row)(uint8_t *out, const uint8_t *in, size_t pixels);
@@ -173,6 +189,27 @@ static inline fc_stretch fc_cursor_take_stretch(fc_cursor *cursor, int64_t grain
 static inline int64_t fc_cursor_grain(const fc_cursor *cursor, int64_t bytes, int64_t visit_bytes) {
   const int64_t by_size = visit_bytes / FC_MAX(bytes, 1), by_count = cursor->count / 64;
   return FC_MAX(FC_MIN(by_size, by_count), 1);
+}
+
+/* Statuses that hand an item on or finish it; everything else counts as failed. */
+static inline int fc_is_failure(int32_t status) {
+  return status != FC_OK && status != FC_NEEDS_PYTHON && status != FC_PENDING;
+}
+
+/* What Pillow may read over when it is told to load truncated images.  FC_E_BYTES: large texts. */
+static inline int fc_is_damage(fc_status status) {
+  return status == FC_E_TRUNCATED || status == FC_E_CORRUPT || status == FC_E_BYTES;
+}
+
+static inline void fc_cursor_count(fc_cursor *cursor, int32_t status, int64_t bytes) {
+  if (fc_is_failure(status)) atomic_fetch_add_explicit(&cursor->failed, 1, memory_order_relaxed);
+  if (bytes) atomic_fetch_add_explicit(&cursor->bytes, bytes, memory_order_relaxed);
+  /* Last, and released: who reads `done` sees the rest. */
+  atomic_fetch_add_explicit(&cursor->done, 1, memory_order_release);
+}
+
+static inline const char *fc_path_of(const fc_paths *paths, int64_t item) {
+  return paths->text + paths->offset[item];
 }
 
 #endif

@@ -130,9 +130,11 @@ typedef struct job {
   const fc_geometry *geometry;
   uint8_t *out;
   size_t out_stride;
+  const fc_row_taker *taker; /* in place of `out`, if not NULL */
 } job;
 
 static fc_status plan(const job *j) {
+  if (j->taker) return fc_sink_plan_rows(j->request.sink, j->geometry, j->request.spec, j->taker);
   return fc_sink_plan(j->request.sink, j->geometry, j->request.spec, j->out, j->out_stride);
 }
 
@@ -179,6 +181,7 @@ static fc_status decode_upright(fc_decoder *decoder, const job *j, int *detail) 
   copy.geometry = &geometry;
   copy.out = decoder->upright.data;
   copy.out_stride = w * pixel_bytes;
+  copy.taker = NULL;
   status = decode_as_stored(decoder, &copy, detail);
   if (status != FC_OK) return status;
 
@@ -205,29 +208,48 @@ static fc_image_spec spec_of_file(const fc_image_spec *spec, const fc_image_info
   return own;
 }
 
+/* `j` says where the output goes. */
+static fc_status decode(fc_decoder *decoder, const uint8_t *data, size_t size,
+                        const fc_image_spec *spec, job *j, int *detail) {
+  *detail = 0;
+  fc_image_info info;
+  fc_status status = fc_probe_bytes(data, size, &spec->limits, &info);
+  if (status != FC_OK) return status;
+  if (!(info.flags & FC_IMAGE_IN_C)) return FC_NEEDS_PYTHON;
+  if (spec->apply_orientation && info.flags & FC_IMAGE_ASK_ORIENTATION) return FC_NEEDS_PYTHON;
+  if (!same_size(&info, spec, j->geometry)) return FC_E_CHANGED;
+  const fc_image_spec own = spec_of_file(spec, &info);
+  j->request =
+      (fc_request){data, size, &info, &own, fc_deadline_in(spec->limits.max_ms), decoder->sink};
+  if (spec->apply_orientation && info.orientation != 1) return decode_upright(decoder, j, detail);
+  return decode_as_stored(decoder, j, detail);
+}
+
+static int is_asked_well(const fc_decoder *decoder, const fc_image_spec *spec,
+                         const fc_geometry *geometry) {
+  return decoder && spec && geometry && fc_spec_is_valid(spec) &&
+         fc_geometry_check(geometry) == FC_OK;
+}
+
 fc_status fc_decode(fc_decoder *decoder, const uint8_t *data, size_t size,
                     const fc_image_spec *spec, const fc_geometry *geometry, uint8_t *out,
                     size_t out_stride, int *detail) {
   int ignored;
   if (!detail) detail = &ignored;
   *detail = 0;
-  if (!decoder || !spec || !geometry || !out || !fc_spec_is_valid(spec)) return FC_E_ARGUMENT;
-  if (fc_geometry_check(geometry) != FC_OK) return FC_E_ARGUMENT;
+  if (!is_asked_well(decoder, spec, geometry) || !out) return FC_E_ARGUMENT;
   if (out_stride < (size_t)geometry->out_w * (size_t)fc_pixel_bytes(spec)) return FC_E_ARGUMENT;
+  job j = {.geometry = geometry, .out = out, .out_stride = out_stride};
+  return decode(decoder, data, size, spec, &j, detail);
+}
 
-  fc_image_info info;
-  fc_status status = fc_probe_bytes(data, size, &spec->limits, &info);
-  if (status != FC_OK) return status;
-  if (!(info.flags & FC_IMAGE_IN_C)) return FC_NEEDS_PYTHON;
-  if (spec->apply_orientation && info.flags & FC_IMAGE_ASK_ORIENTATION) return FC_NEEDS_PYTHON;
-  if (!same_size(&info, spec, geometry)) return FC_E_CHANGED;
-  const fc_image_spec own = spec_of_file(spec, &info);
-  const job j = {{data, size, &info, &own, fc_deadline_in(spec->limits.max_ms), decoder->sink},
-                 geometry,
-                 out,
-                 out_stride};
-  if (spec->apply_orientation && info.orientation != 1) return decode_upright(decoder, &j, detail);
-  return decode_as_stored(decoder, &j, detail);
+fc_status fc_decode_rows(fc_decoder *decoder, const uint8_t *data, size_t size,
+                         const fc_image_spec *spec, const fc_geometry *geometry,
+                         const fc_row_taker *taker, int *detail) {
+  *detail = 0;
+  if (!is_asked_well(decoder, spec, geometry)) return FC_E_ARGUMENT;
+  job j = {.geometry = geometry, .taker = taker};
+  return decode(decoder, data, size, spec, &j, detail);
 }
 
 static size_t add(size_t a, size_t b) {

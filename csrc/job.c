@@ -6,36 +6,15 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
                    ATOMIC_INT_LOCK_FREE == 2,
                "processes share cursors: their atomics must work without locks");
 
-static const char *path_of(const fc_paths *paths, int64_t item) {
-  return paths->text + paths->offset[item];
-}
-
-/* Statuses that hand an item on or finish it; everything else counts as failed. */
-static int is_failure(int32_t status) {
-  return status != FC_OK && status != FC_NEEDS_PYTHON && status != FC_PENDING;
-}
-
-/* What Pillow may read over when it is told to load truncated images.  FC_E_BYTES: large texts. */
-static int is_damage(fc_status status) {
-  return status == FC_E_TRUNCATED || status == FC_E_CORRUPT || status == FC_E_BYTES;
-}
-
-static void count_item(fc_cursor *cursor, int32_t status, int64_t bytes) {
-  if (is_failure(status)) atomic_fetch_add_explicit(&cursor->failed, 1, memory_order_relaxed);
-  if (bytes) atomic_fetch_add_explicit(&cursor->bytes, bytes, memory_order_relaxed);
-  /* Last, and released: who reads `done` sees the rest. */
-  atomic_fetch_add_explicit(&cursor->done, 1, memory_order_release);
-}
-
 void fc_probe_run(fc_probe_job *job) {
   int64_t item;
   while ((item = fc_cursor_take(&job->cursor)) >= 0) {
     int detail = 0;
-    fc_status status = fc_probe_file(path_of(&job->paths, item), &job->limits, job->whole,
+    fc_status status = fc_probe_file(fc_path_of(&job->paths, item), &job->limits, job->whole,
                                      &job->info[item], &detail);
     job->status[item] = (int32_t)status;
     job->detail[item] = detail;
-    count_item(&job->cursor, status, job->info[item].bytes);
+    fc_cursor_count(&job->cursor, status, job->info[item].bytes);
   }
 }
 
@@ -55,7 +34,7 @@ static fc_status find_file(const fc_fill_job *job, int64_t item, worker *mine, c
     return *size ? FC_OK : FC_E_EMPTY;
   }
   fc_status status =
-      fc_file_read(path_of(&job->paths, item), job->spec->limits.max_bytes, &mine->file, detail);
+      fc_file_read(fc_path_of(&job->paths, item), job->spec->limits.max_bytes, &mine->file, detail);
   *data = mine->file.data;
   *size = mine->file.size;
   return status;
@@ -93,7 +72,7 @@ fc_status fc_fill_run(fc_fill_job *job) {
     if (job->status[item] != FC_PENDING) continue;
     int detail = 0;
     fc_status status = fill_item(job, item, &mine, &detail);
-    if (is_damage(status) && job->damaged_needs_python) {
+    if (fc_is_damage(status) && job->damaged_needs_python) {
       status = FC_NEEDS_PYTHON;
       detail = 0;
     }
@@ -101,7 +80,7 @@ fc_status fc_fill_run(fc_fill_job *job) {
     job->detail[item] = detail;
     /* What is handed on to Python is counted there. */
     const int64_t written = job->slot[item] >= 0 ? pixel_bytes_of(job, item) : 0;
-    if (status != FC_NEEDS_PYTHON) count_item(cursor, status, status == FC_OK ? written : 0);
+    if (status != FC_NEEDS_PYTHON) fc_cursor_count(cursor, status, status == FC_OK ? written : 0);
   }
   fc_buffer_free(&mine.file);
   fc_buffer_free(&mine.unwanted);
@@ -114,10 +93,10 @@ void fc_read_run(fc_read_job *job) {
   while ((item = fc_cursor_take(&job->cursor)) >= 0) {
     if (job->status[item] != FC_PENDING) continue;
     int detail = 0;
-    fc_status status = fc_file_read_into(path_of(&job->paths, item), job->base + job->slot[item],
+    fc_status status = fc_file_read_into(fc_path_of(&job->paths, item), job->base + job->slot[item],
                                          (size_t)job->size[item], &detail);
     job->status[item] = (int32_t)status;
     job->detail[item] = detail;
-    count_item(&job->cursor, status, status == FC_OK ? job->size[item] : 0);
+    fc_cursor_count(&job->cursor, status, status == FC_OK ? job->size[item] : 0);
   }
 }

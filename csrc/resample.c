@@ -20,7 +20,7 @@ int fc_spec_is_valid(const fc_image_spec *spec) {
   return channels == 1 || (!spec->wide && (channels == 3 || channels == 4));
 }
 
-static void fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec) {
+void fc_fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec) {
   const size_t pixel = (size_t)fc_pixel_bytes(spec), bytes = pixels * pixel;
   if (!bytes) return;
   memcpy(out, spec->fill, pixel);
@@ -37,18 +37,16 @@ void fc_fill_around(uint8_t *out, size_t stride, const fc_geometry *g, const fc_
   for (int32_t y = 0; y < g->out_h; y++) {
     uint8_t *row = out + (size_t)y * stride;
     if (y < inside->y0 || y >= inside->y1) {
-      fill_pixels(row, (size_t)g->out_w, spec);
+      fc_fill_pixels(row, (size_t)g->out_w, spec);
     } else {
-      fill_pixels(row, (size_t)inside->x0, spec);
-      fill_pixels(row + (size_t)inside->x1 * pixel, (size_t)(g->out_w - inside->x1), spec);
+      fc_fill_pixels(row, (size_t)inside->x0, spec);
+      fc_fill_pixels(row + (size_t)inside->x1 * pixel, (size_t)(g->out_w - inside->x1), spec);
     }
   }
 }
 
-/* Push the needed rows.  Those that the kernels would read beyond the end of the source go through
- * `copy`, one after another. */
-static void push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
-                        uint8_t *copy) {
+void fc_push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
+                    uint8_t *copy) {
   const fc_rect need = fc_sink_need(sink);
   const size_t from = (size_t)need.x0 * (size_t)pixel;
   const size_t bytes = (size_t)(need.x1 - need.x0) * (size_t)pixel;
@@ -85,7 +83,7 @@ fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geom
   if (sink && copy) status = fc_sink_plan(sink, g, spec, out, out_stride);
   if (status == FC_OK) {
     const size_t size = (size_t)(g->src_h - 1) * source_stride + row;
-    push_pixels(sink, source, source_stride, size, fc_pixel_bytes(spec), copy);
+    fc_push_pixels(sink, source, source_stride, size, fc_pixel_bytes(spec), copy);
   }
   free(copy);
   fc_sink_free(sink);

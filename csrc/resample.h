@@ -55,9 +55,25 @@ static inline uint16_t fc_high_start(int32_t taps) {
 
 /* ---- resample.c ---- */
 int fc_spec_is_valid(const fc_image_spec *spec);
+void fc_fill_pixels(uint8_t *out, size_t pixels, const fc_image_spec *spec);
 /* Write the fill to everything of the window outside `inside`, which counts from its corner. */
 void fc_fill_around(uint8_t *out, size_t stride, const fc_geometry *geometry, const fc_rect *inside,
                     const fc_image_spec *spec);
+
+/* Push the needed rows of a source in memory of `size` bytes.  Rows that the kernels would read
+ * beyond its end go through `copy`, which has room for the needed part of one and FC_ROW_SLACK. */
+void fc_push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
+                    uint8_t *copy);
+
+/* Where the source of the next image lies, to be fetched while rows of this one are finished, a few
+ * lines with each: more at once would wait for one another. */
+typedef struct fc_ahead {
+  const uint8_t *at;
+  size_t stride, bytes; /* of the rows that will be needed */
+  int32_t rows;
+} fc_ahead;
+/* Of the image that was planned last; NULL: of none. */
+void fc_sink_fetch(fc_sink *sink, const fc_ahead *ahead);
 
 /* ---- resample_plan.c ---- */
 /* Hands out pieces of one allocation.  With base == NULL it only counts, so that the layout and
@@ -68,6 +84,8 @@ typedef struct fc_carver {
 } fc_carver;
 void *fc_carve(fc_carver *carver, size_t count, size_t size);
 
+fc_span fc_span_y(const fc_geometry *geometry);
+fc_span fc_span_x(const fc_geometry *geometry);
 /* Most weights that an output position can have. */
 int32_t fc_axis_taps(const fc_span *span, int filter);
 /* Most source positions that an axis can need. */
@@ -79,7 +97,7 @@ size_t fc_axis_work(const fc_span *span, int filter);
 void fc_axis_plan(fc_axis *axis, const fc_span *span, const fc_image_spec *spec, int channels,
                   double *work);
 
-/* ---- resample_scalar.c, resample_avx2.c ---- */
+/* ---- resample_scalar.c, resample_avx2.c, resample_avx512.c, resample_vbmi.c ---- */
 typedef struct fc_across {
   fc_axis axis;
   int channels;
@@ -94,15 +112,18 @@ typedef struct fc_kernels {
   /* rows[i] points at the axis' `lo`; out[i] has FC_ROUND_UP(count * channels, 32) + 32 bytes. */
   void (*across)(const fc_across *across, const uint8_t *const *rows, uint8_t *const *out,
                  int count);
-  /* One output row at `position` from its `taps` rows, each readable up to a multiple of 32. */
+  /* One output row at `position` from its `taps` rows, each readable FC_ROW_SLACK bytes further. */
   void (*down)(const fc_axis *axis, int32_t position, const uint8_t *const *rows, uint8_t *out,
                size_t bytes);
 } fc_kernels;
 
 extern const fc_kernels fc_kernels_scalar;
 #ifdef __x86_64__
-extern const fc_kernels fc_kernels_avx2;
+extern const fc_kernels fc_kernels_avx2, fc_kernels_avx512, fc_kernels_avx512_vbmi;
 #endif
+const fc_kernels *fc_kernels_get(void);
+/* FC_PASS_PICK along a row; 2 channels are the bytes of a wide pixel. */
+void fc_pick_pixels(const fc_axis *axis, int channels, const uint8_t *row, uint8_t *out);
 
 #define FC_ROUND_UP(value, unit) (((value) + (unit)-1) / (unit) * (unit))
 

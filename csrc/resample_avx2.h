@@ -1,4 +1,4 @@
-/* resample_avx2.h: what the two files with 256-bit vectors share.
+/* resample_avx2.h: what the files with 256-bit and wider vectors share.
  *
  * Every function carries its target attribute, so that the files compile without flags of their
  * own and the rest of the program still runs on older processors. */
@@ -27,6 +27,10 @@ size_t fc_across_avx2_bytes(size_t count, size_t taps, int channels);
 void fc_across_avx2_pack(const fc_across *across);
 void fc_across_avx2(const fc_across *across, const uint8_t *const *rows, uint8_t *const *out,
                     int count);
+
+/* resample_avx512.c */
+void fc_down_avx512(const fc_axis *axis, int32_t position, const uint8_t *const *rows, uint8_t *out,
+                    size_t bytes);
 
 AVX2_INLINE __m256i load(const void *from) {
   return _mm256_loadu_si256((const __m256i *)from);

@@ -31,6 +31,22 @@ void *fc_carve(fc_carver *carver, size_t count, size_t size) {
 
 /* ---- sizes ---- */
 
+/* The part of one direction's window that lies in the resampled image. */
+static fc_span span_of(int32_t crop, int32_t size, int32_t window, int32_t out) {
+  int64_t first = FC_MAX(window, 0);
+  int64_t end = FC_MIN((int64_t)window + out, size);
+  fc_span span = {crop, size, (int32_t)FC_MIN(first, size), (int32_t)FC_MAX(end - first, 0)};
+  return span;
+}
+
+fc_span fc_span_y(const fc_geometry *g) {
+  return span_of(g->crop_h, g->size_h, g->win_y, g->out_h);
+}
+
+fc_span fc_span_x(const fc_geometry *g) {
+  return span_of(g->crop_w, g->size_w, g->win_x, g->out_w);
+}
+
 static double scale_of(const fc_span *span) {
   return (double)span->in / span->size;
 }

@@ -1,5 +1,7 @@
 /* resample_scalar.c: the two weighted passes in plain C, the definition of what every instruction
- * set computes. */
+ * set computes; the one without weights; and which instruction set it is. */
+#include <string.h>
+
 #include "resample.h"
 
 /* Columns that the down pass sums at a time: they stay in the first cache. */
@@ -108,3 +110,30 @@ static void down_row(const fc_axis *axis, int32_t position, const uint8_t *const
 }
 
 const fc_kernels fc_kernels_scalar = {packed_bytes, pack, across_rows, down_row};
+
+const fc_kernels *fc_kernels_get(void) {
+#ifdef __x86_64__
+  if (fc_cpu_get() == FC_CPU_AVX512)
+    return __builtin_cpu_supports("avx512vbmi") ? &fc_kernels_avx512_vbmi : &fc_kernels_avx512;
+  if (fc_cpu_get() == FC_CPU_AVX2) return &fc_kernels_avx2;
+#endif
+  return &fc_kernels_scalar;
+}
+
+/* `channels` is a constant wherever this is inlined. */
+static inline void pick(const fc_axis *axis, const size_t channels, const uint8_t *row,
+                        uint8_t *out) {
+  for (int32_t i = 0; i < axis->count; i++, out += channels)
+    memcpy(out, row + (size_t)axis->start[i] * channels, channels);
+}
+
+void fc_pick_pixels(const fc_axis *axis, int channels, const uint8_t *row, uint8_t *out) {
+  if (channels == 1)
+    pick(axis, 1, row, out);
+  else if (channels == 2)
+    pick(axis, 2, row, out);
+  else if (channels == 3)
+    pick(axis, 3, row, out);
+  else
+    pick(axis, 4, row, out);
+}

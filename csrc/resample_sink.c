@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "resample.h"
+#include "resample_out.h"
 
 typedef enum sink_order {
   ACROSS_FIRST,
@@ -21,8 +23,9 @@ struct fc_sink {
   fc_axis y;
   sink_order order;
 
-  uint8_t *out; /* first pixel of the window that is not padding */
-  size_t out_stride, out_bytes;
+  fc_out to;
+  fc_fetch fetch;   /* what comes next */
+  size_t out_bytes; /* of a finished row */
 
   uint8_t *ring; /* source row r (from y.lo on) is ring row r % ring_rows */
   size_t ring_pitch, ring_bytes;
@@ -47,13 +50,6 @@ struct fc_sink {
 
 #define MEMORY_ALIGN 64
 
-static const fc_kernels *kernels_here(void) {
-#ifdef __x86_64__
-  if (fc_cpu_runs_avx2()) return &fc_kernels_avx2;
-#endif
-  return &fc_kernels_scalar;
-}
-
 fc_sink *fc_sink_new(void) {
   return calloc(1, sizeof(fc_sink));
 }
@@ -65,22 +61,6 @@ void fc_sink_free(fc_sink *sink) {
 }
 
 /* ---- planning ---- */
-
-/* The part of one direction's window that lies in the resampled image. */
-static fc_span span_of(int32_t crop, int32_t size, int32_t window, int32_t out) {
-  int64_t first = FC_MAX(window, 0);
-  int64_t end = FC_MIN((int64_t)window + out, size);
-  fc_span span = {crop, size, (int32_t)FC_MIN(first, size), (int32_t)FC_MAX(end - first, 0)};
-  return span;
-}
-
-static fc_span span_y(const fc_geometry *g) {
-  return span_of(g->crop_h, g->size_h, g->win_y, g->out_h);
-}
-
-static fc_span span_x(const fc_geometry *g) {
-  return span_of(g->crop_w, g->size_w, g->win_x, g->out_w);
-}
 
 /* Pillow (since 13) shrinks the height first if it loses more than twice as many pixels as the
  * width.  The order shows: values are rounded and clipped between the passes. */
@@ -127,28 +107,37 @@ static double *place(fc_sink *sink, const fc_span *y, const fc_span *x, const fc
     sink->multiplied_pitch = pitch_for(fc_axis_extent(x, filter), channels);
     sink->multiplied = fc_carve(carver, FC_SINK_ROWS, sink->multiplied_pitch);
   }
+  fc_out_carve(&sink->to, carver);
   size_t work = FC_MAX(fc_axis_work(y, filter), fc_axis_work(x, filter));
   return fc_carve(carver, work, 1);
 }
 
 size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec) {
-  fc_sink sink = {.kernels = kernels_here()};
-  fc_span y = span_y(geometry), x = span_x(geometry);
+  fc_sink sink = {.kernels = fc_kernels_get()};
+  fc_span y = fc_span_y(geometry), x = fc_span_x(geometry);
   fc_carver counter = {0};
   if (y.count && x.count) place(&sink, &y, &x, spec, &counter);
   if (counter.used > PTRDIFF_MAX - MEMORY_ALIGN) return SIZE_MAX;
   return sizeof sink + fc_buffer_bytes(counter.used + MEMORY_ALIGN);
 }
 
-static fc_status plan_axes(fc_sink *sink, const fc_span *y, const fc_span *x,
-                           const fc_image_spec *spec) {
-  fc_carver counter = {0};
-  place(sink, y, x, spec, &counter);
-  if (counter.used > SIZE_MAX - MEMORY_ALIGN) return FC_E_NOMEM;
-  fc_status status = fc_buffer_reserve(&sink->memory, counter.used + MEMORY_ALIGN);
+/* The start of at least that many bytes, aligned. */
+static fc_status reserve_aligned(fc_sink *sink, size_t bytes, uint8_t **start) {
+  if (bytes > SIZE_MAX - MEMORY_ALIGN) return FC_E_NOMEM;
+  fc_status status = fc_buffer_reserve(&sink->memory, bytes + MEMORY_ALIGN);
   if (status != FC_OK) return status;
   const size_t beyond = (uintptr_t)sink->memory.data % MEMORY_ALIGN;
-  fc_carver carver = {sink->memory.data + (MEMORY_ALIGN - beyond), 0};
+  *start = sink->memory.data + (MEMORY_ALIGN - beyond);
+  return FC_OK;
+}
+
+static fc_status plan_axes(fc_sink *sink, const fc_span *y, const fc_span *x,
+                           const fc_image_spec *spec) {
+  fc_carver carver = {0};
+  place(sink, y, x, spec, &carver);
+  fc_status status = reserve_aligned(sink, carver.used, &carver.base);
+  if (status != FC_OK) return status;
+  carver.used = 0;
   double *work = place(sink, y, x, spec, &carver);
 
   fc_axis_plan(&sink->y, y, spec, 0, work);
@@ -157,15 +146,30 @@ static fc_status plan_axes(fc_sink *sink, const fc_span *y, const fc_span *x,
   return FC_OK;
 }
 
-fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec *spec, uint8_t *out,
-                       size_t out_stride) {
+/* Nothing but padding. */
+static fc_status plan_blank(fc_sink *sink, const fc_image_spec *spec) {
+  fc_carver carver = {0};
+  fc_out_carve(&sink->to, &carver);
+  fc_status status = reserve_aligned(sink, carver.used, &carver.base);
+  if (status != FC_OK) return status;
+  carver.used = 0;
+  fc_out_carve(&sink->to, &carver);
+  fc_out_begin(&sink->to, spec);
+  return FC_OK;
+}
+
+void fc_sink_fetch(fc_sink *sink, const fc_ahead *ahead) {
+  const fc_ahead none = {0};
+  fc_fetch_begin(&sink->fetch, ahead ? ahead : &none, FC_MAX(sink->y.count, 1));
+}
+
+/* `to` says where rows go, and is completed. */
+static fc_status plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec *spec) {
   sink->y.count = sink->y.lo = sink->y.hi = 0;
   sink->x.axis.count = sink->x.axis.lo = sink->x.axis.hi = 0;
-  if (!fc_spec_is_valid(spec)) return FC_E_ARGUMENT;
+  fc_sink_fetch(sink, NULL);
   const size_t channels = (size_t)fc_pixel_bytes(spec);
-  if (out_stride < (size_t)g->out_w * channels) return FC_E_ARGUMENT;
-
-  const fc_span y = span_y(g), x = span_x(g);
+  const fc_span y = fc_span_y(g), x = fc_span_x(g);
   if (spec->wide && spec->filter != FC_NEAREST && order_of(&y, &x, spec->filter) != NEITHER)
     return FC_NEEDS_PYTHON;
   fc_rect inside = {0, 0, 0, 0};
@@ -176,15 +180,14 @@ fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec 
     inside.y1 = inside.y0 + y.count;
     inside.x1 = inside.x0 + x.count;
   }
-  fc_fill_around(out, out_stride, g, &inside, spec);
-  if (is_empty) return FC_OK;
+  fc_out_plan(&sink->to, g, &inside, spec);
+  if (is_empty) return plan_blank(sink, spec);
 
-  sink->kernels = kernels_here();
+  sink->kernels = fc_kernels_get();
   sink->x.channels = fc_pixel_bytes(spec);
   fc_status status = plan_axes(sink, &y, &x, spec);
   if (status != FC_OK) return status;
-  sink->out = out + (size_t)inside.y0 * out_stride + (size_t)inside.x0 * channels;
-  sink->out_stride = out_stride;
+  fc_out_begin(&sink->to, spec);
   sink->out_bytes = (size_t)x.count * channels;
   sink->ring_bytes = sink->out_bytes;
   if (sink->order == DOWN_FIRST)
@@ -197,6 +200,21 @@ fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec 
   return FC_OK;
 }
 
+fc_status fc_sink_plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec *spec, uint8_t *out,
+                       size_t out_stride) {
+  if (!fc_spec_is_valid(spec)) return FC_E_ARGUMENT;
+  if (out_stride < (size_t)g->out_w * (size_t)fc_pixel_bytes(spec)) return FC_E_ARGUMENT;
+  sink->to = (fc_out){.slot = out, .stride = out_stride};
+  return plan(sink, g, spec);
+}
+
+fc_status fc_sink_plan_rows(fc_sink *sink, const fc_geometry *g, const fc_image_spec *spec,
+                            const fc_row_taker *taker) {
+  if (!fc_spec_is_valid(spec)) return FC_E_ARGUMENT;
+  sink->to = (fc_out){.taker = *taker};
+  return plan(sink, g, spec);
+}
+
 fc_rect fc_sink_need(const fc_sink *sink) {
   fc_rect need = {sink->y.lo, sink->x.axis.lo, sink->y.hi, sink->x.axis.hi};
   return need;
@@ -206,9 +224,9 @@ uint8_t *fc_sink_target(const fc_sink *sink, fc_rect rect, size_t *stride) {
   const fc_rect need = fc_sink_need(sink);
   const int same = rect.y0 == need.y0 && rect.x0 == need.x0 && rect.y1 == need.y1 &&
                    rect.x1 == need.x1 && need.y0 < need.y1;
-  if (!same || sink->order != NEITHER) return NULL;
-  *stride = sink->out_stride;
-  return sink->out;
+  if (!same || sink->order != NEITHER || !sink->to.slot) return NULL;
+  *stride = sink->to.stride;
+  return fc_out_row(&sink->to, 0);
 }
 
 void fc_sink_begin(fc_sink *sink, int32_t y0, int32_t x0) {
@@ -221,10 +239,6 @@ void fc_sink_begin(fc_sink *sink, int32_t y0, int32_t x0) {
 
 static uint8_t *ring_row(const fc_sink *sink, int32_t row) {
   return sink->ring + (size_t)(row % sink->ring_rows) * sink->ring_pitch;
-}
-
-static uint8_t *out_row(const fc_sink *sink, int32_t position) {
-  return sink->out + (size_t)position * sink->out_stride;
 }
 
 static void down(fc_sink *sink, int32_t position, uint8_t *out) {
@@ -242,8 +256,11 @@ static int is_ready(const fc_sink *sink, int32_t position) {
   return position < sink->y.count && sink->y.start[position] + sink->y.taps <= sink->ready;
 }
 
-static void divide(const fc_sink *sink, uint8_t *row) {
-  if (sink->premultiply) fc_divide_alpha(row, sink->out_bytes / 4);
+/* The row at `position` is at its place. */
+static void finish(fc_sink *sink, int32_t position) {
+  if (sink->premultiply) fc_divide_alpha(fc_out_row(&sink->to, position), sink->out_bytes / 4);
+  fc_fetch_some(&sink->fetch);
+  fc_out_done(&sink->to, position, NULL);
 }
 
 /* As many finished rows as the across pass takes at once; returns how many. */
@@ -259,8 +276,8 @@ static int finish_some(fc_sink *sink) {
   }
   sink->kernels->across(&sink->x, in, out, count);
   for (int i = 0; i < count; i++) {
-    memcpy(out_row(sink, sink->next + i), out[i], sink->out_bytes);
-    divide(sink, out_row(sink, sink->next + i));
+    memcpy(fc_out_row(&sink->to, sink->next + i), out[i], sink->out_bytes);
+    finish(sink, sink->next + i);
   }
   sink->next += count;
   return count;
@@ -272,8 +289,8 @@ static void finish_rows(fc_sink *sink) {
     return;
   }
   for (; is_ready(sink, sink->next); sink->next++) {
-    down(sink, sink->next, out_row(sink, sink->next));
-    divide(sink, out_row(sink, sink->next));
+    down(sink, sink->next, fc_out_row(&sink->to, sink->next));
+    finish(sink, sink->next);
   }
 }
 
@@ -285,24 +302,6 @@ static int is_used(fc_sink *sink, int64_t row) {
   if (row < 0) return 0;
   while (sink->use < y->count && (int64_t)y->start[sink->use] + y->taps <= row) sink->use++;
   return sink->use < y->count && y->start[sink->use] <= row;
-}
-
-/* `channels` is a constant wherever this is inlined. */
-static inline void pick(const fc_axis *axis, const size_t channels, const uint8_t *row,
-                        uint8_t *out) {
-  for (int32_t i = 0; i < axis->count; i++, out += channels)
-    memcpy(out, row + (size_t)axis->start[i] * channels, channels);
-}
-
-static void pick_pixels(const fc_axis *axis, int channels, const uint8_t *row, uint8_t *out) {
-  if (channels == 1)
-    pick(axis, 1, row, out);
-  else if (channels == 2)
-    pick(axis, 2, row, out);
-  else if (channels == 3)
-    pick(axis, 3, row, out);
-  else
-    pick(axis, 4, row, out);
 }
 
 static void put_into_ring(fc_sink *sink, const uint8_t *const *rows, uint8_t *const *out,
@@ -317,7 +316,7 @@ static void put_into_ring(fc_sink *sink, const uint8_t *const *rows, uint8_t *co
     if (is_copy)
       memcpy(out[i], rows[i], sink->ring_bytes);
     else
-      pick_pixels(x, sink->x.channels, rows[i], out[i]);
+      fc_pick_pixels(x, sink->x.channels, rows[i], out[i]);
   }
 }
 
@@ -327,20 +326,37 @@ static const uint8_t *multiply(const fc_sink *sink, const uint8_t *row, int plac
   return multiplied;
 }
 
+/* Rows that both passes copy. */
+static void copy_some(fc_sink *sink, const uint8_t *const *rows, int count) {
+  for (int i = 0; i < count; i++, sink->row++) {
+    if (!is_used(sink, sink->row)) continue;
+    const int32_t position = (int32_t)sink->row;
+    const uint8_t *row = rows[i] + sink->skip;
+    if (!fc_out_takes(&sink->to)) {
+      memcpy(fc_out_row(&sink->to, position), row, sink->out_bytes);
+      row = NULL;
+    }
+    fc_fetch_some(&sink->fetch);
+    fc_out_done(&sink->to, position, row);
+  }
+}
+
 /* At most FC_SINK_ROWS rows, for which the ring has room beside those still in use. */
 static void push_some(fc_sink *sink, const uint8_t *const *rows, int count) {
   const uint8_t *in[FC_SINK_ROWS];
   uint8_t *out[FC_SINK_ROWS];
   int used = 0;
+  if (sink->order == NEITHER) {
+    copy_some(sink, rows, count);
+    return;
+  }
   for (int i = 0; i < count; i++, sink->row++) {
     if (!is_used(sink, sink->row)) continue;
     in[used] = rows[i] + sink->skip;
     if (sink->premultiply) in[used] = multiply(sink, in[used], used);
-    out[used++] = sink->order == NEITHER ? out_row(sink, (int32_t)sink->row)
-                                         : ring_row(sink, (int32_t)sink->row);
+    out[used++] = ring_row(sink, (int32_t)sink->row);
   }
   put_into_ring(sink, in, out, used);
-  if (sink->order == NEITHER) return;
   sink->ready = (int32_t)FC_MAX(FC_MIN(sink->row, sink->y.hi - sink->y.lo), 0);
   finish_rows(sink);
 }

@@ -1,5 +1,5 @@
 # csrc/ without Python: C tests, fuzz targets, benchmarks.  Called by the Makefile's test-c, fuzz
-# and bench-c; by hand: make -f scripts/native.mk CONFIG=gcc|asan|fuzz|coverage|bench test|fuzz|bench
+# and bench-c; by hand: make -f scripts/native.mk CONFIG=gcc|asan|tsan|fuzz|coverage|bench test|fuzz|bench
 # A campaign of fuzzing has three steps: CONFIG=fuzz fuzz, CONFIG=fuzz minimise, CONFIG=replay replay.
 CONFIG ?= gcc
 SECONDS ?= 60
@@ -11,6 +11,8 @@ CC_gcc := gcc
 FLAGS_gcc := -O2 -g
 CC_asan := clang
 FLAGS_asan := -O1 -g $(SANITIZE)
+CC_tsan := clang
+FLAGS_tsan := -O1 -g -fsanitize=thread
 CC_fuzz := clang
 FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link $(SANITIZE)
 CC_replay := gcc
@@ -20,7 +22,7 @@ FLAGS_coverage := -O0 -g --coverage
 CC_bench := gcc
 FLAGS_bench := -O3 -DNDEBUG
 ifndef CC_$(CONFIG)
-$(error CONFIG=$(CONFIG) is not known; choose one of gcc asan fuzz replay coverage bench)
+$(error CONFIG=$(CONFIG) is not known; choose one of gcc asan tsan fuzz replay coverage bench)
 endif
 
 # CODECS=FOLDER: the libraries of released wheels, as build_codecs.sh makes them, instead of the

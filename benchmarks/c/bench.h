@@ -21,3 +21,5 @@ void register_png();
 void register_gather(size_t memory);
 void register_field();
 void register_tint();
+void register_make(size_t memory);
+void register_draw();

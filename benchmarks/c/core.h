@@ -80,6 +80,21 @@ int core_field_prepare(const core_field *field);
 /* The limit: bare streaming stores, `width` bytes each; 1 where the processor has none such. */
 int core_stream(uint8_t *out, size_t bytes, int width);
 
+/* ---- recipes ---- */
+typedef struct core_make {
+  int resized; /* a random resized crop, or a random crop, to side x side pixels, mirrored or not */
+  int jittered;        /* its colours too */
+  int element, planar; /* normalised unless uint8 */
+  int height, width, side;
+  const uint8_t *source;
+  const int64_t *offset; /* [count] */
+  int64_t count;
+  uint64_t epoch;
+  uint8_t *out;
+} core_make;
+size_t core_make_bytes(const core_make *make); /* of one sample of the output */
+int core_make_run(const core_make *make);      /* fc_make_run */
+
 #ifdef __cplusplus
 }
 #endif

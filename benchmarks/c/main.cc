@@ -34,7 +34,9 @@ int main(int argc, char **argv) {
   register_resample();
   register_png();
   register_tint();
+  register_make(memory << 20);
   register_field();
+  register_draw();
   register_gather(memory << 20);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -1,0 +1,34 @@
+/* recipe.h: what the files recipe*.c say to one another. */
+#ifndef FC_RECIPE_H
+#define FC_RECIPE_H
+
+#include "emit.h"
+#include "resample.h"
+#include "tint.h"
+
+/* A sample as it lies in the arena: decoded pixels, or a file's bytes (`stride` is 0 then). */
+typedef struct fc_sample {
+  const uint8_t *data;
+  size_t stride; /* of rows of pixels */
+  size_t size;   /* of a file */
+} fc_sample;
+
+/* recipe.c: fc_make and fc_make_from_file, and more: `ahead`, or NULL, is what will be made next.
+ */
+fc_status fc_make_sample(fc_maker *maker, const fc_sample *sample, const fc_image_spec *spec,
+                         const fc_drawn *drawn, const fc_key *key, const fc_emit *emit,
+                         uint8_t *out, const fc_ahead *ahead, int *detail);
+/* The part of decoded pixels that a stage reads. */
+fc_ahead fc_stage_ahead(const fc_sample *sample, const fc_image_spec *spec, const fc_stage *stage);
+
+/* recipe_pad.c: rows of a stage that only cuts and pads, by a mode other than FC_PAD_CONSTANT.
+ * `crop` are the pixels of the geometry's crop, `line` has room for a row and FC_ROW_SLACK. */
+int fc_stage_pads(const fc_stage *stage);
+void fc_pad_rows(const uint8_t *crop, size_t stride, const fc_stage *stage, size_t pixel,
+                 uint8_t *line, const fc_row_taker *taker);
+
+/* erase.c */
+void fc_erase(const fc_emitter *emitter, const fc_drawn *drawn, const fc_key *key, int32_t h,
+              int32_t w, uint8_t *out);
+
+#endif

@@ -1,0 +1,39 @@
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcache._core.image import Spec
+from fastcache._core.paths import Paths
+
+_Bytes: TypeAlias = npt.NDArray[np.uint8]
+
+EMIT_BYTES: int
+PLAIN: int
+UNIT: int
+NORMALISED: int
+NORMALISED_PLAIN: int
+
+def emit_bytes(emit: _Bytes, height: int, width: int) -> int: ...
+
+class Plane:
+    count: int
+    def __init__(
+        self,
+        spec: Spec,
+        emit: _Bytes,
+        source: Any,
+        offset: _Bytes,
+        height: _Bytes,
+        width: _Bytes,
+        out: _Bytes,
+        out_offset: _Bytes,
+        out_size: _Bytes,
+        *,
+        is_mask: bool = False,
+        paths: Paths | None = None,
+        data: Any = None,
+        data_offset: _Bytes | None = None,
+        data_size: _Bytes | None = None,
+        before: _Bytes | None = None,
+    ) -> None: ...

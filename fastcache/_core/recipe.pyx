@@ -1,0 +1,176 @@
+"""Recipes in bulk: the C core's read job as a Python object.
+
+A job holds references to every buffer that C reads or writes, and copies of what C trusts once it
+was checked, so nothing can go away or change while threads are inside.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from fastcache._core cimport _capi, _capi_recipe
+from fastcache._core._status cimport raise_for_status
+from fastcache._core.image cimport Spec, pixel_bytes
+from fastcache._core.planes cimport Plane, emit_at, frozen
+
+from fastcache.errors import ArgumentError
+
+MOST_PLANES = 16
+
+
+cdef class MakeJob:
+    """Draw the steps of N samples and make all their columns.
+
+    Results are the same whatever the number of threads.
+
+    Parameters
+    ----------
+    planes : sequence of Plane
+        1 to MOST_PLANES of them, each of N samples. Those of one sample have the same size.
+    steps : uint8 view of `fc_step` records, copied
+    seed : int
+    epoch, sample : uint64 [N] as bytes, copied
+    occurrence : uint32 [N] as bytes, copied
+        With `seed` what all random numbers of a sample follow from.
+    status, detail : int32 arrays [N] as bytes; items whose status is not PENDING are passed over
+        A step that cannot be done to a sample is ARGUMENT, with the step's number as detail.
+    maps : uint8 view of N `fc_map` records, optional, written
+        Where points of the samples lie in their final images.
+    damaged_needs_python : bool
+        Leave truncated and corrupt files to the Python step, instead of failing them.
+
+    Raises
+    ------
+    ArgumentError
+        If a buffer has another size than N says, or a step breaks the rules of its kind.
+    """
+
+    cdef _capi_recipe.fc_make_job job
+    cdef _capi_recipe.fc_plane planes[16]
+    cdef object keep
+
+    def __init__(self, planes, const uint8_t[::1] steps, uint64_t seed, const uint8_t[::1] epoch,
+                 const uint8_t[::1] sample, const uint8_t[::1] occurrence, uint8_t[::1] status,
+                 uint8_t[::1] detail, *, uint8_t[::1] maps=None, bint damaged_needs_python=False):
+        if self.keep is not None:
+            raise ArgumentError("a MakeJob is set up once")
+        cdef list given = list(planes)
+        if not 1 <= len(given) <= MOST_PLANES:
+            raise ArgumentError(f"{len(given)} columns of images: a job makes 1 to {MOST_PLANES}")
+        cdef Py_ssize_t n = (<Plane?> given[0]).count, i
+        cdef Plane plane
+        memset(&self.job, 0, sizeof(self.job))
+        for i in range(len(given)):
+            plane = <Plane?> given[i]
+            if plane.count != n:
+                raise ArgumentError(f"columns of {n} and {plane.count} samples")
+            self.planes[i] = plane.plane
+        self.job.cursor.count = n
+        self.job.planes = self.planes
+        self.job.plane_count = <int32_t> len(given)
+        self.job.seed = seed
+        self.job.damaged_needs_python = damaged_needs_python
+        copied = self._copy_steps(steps)
+        epochs = frozen(epoch, n, sizeof(uint64_t), "epoch")
+        samples = frozen(sample, n, sizeof(uint64_t), "sample")
+        times = frozen(occurrence, n, sizeof(uint32_t), "occurrence")
+        self.job.epoch = <const uint64_t *> <void *> PyBytes_AS_STRING(epochs)
+        self.job.sample = <const uint64_t *> <void *> PyBytes_AS_STRING(samples)
+        self.job.occurrence = <const uint32_t *> <void *> PyBytes_AS_STRING(times)
+        self.job.status = <int32_t *> written(status, n * sizeof(int32_t), "status")
+        self.job.detail = <int32_t *> written(detail, n * sizeof(int32_t), "detail")
+        if maps is not None:
+            self.job.map = <_capi_recipe.fc_map *> written(
+                maps, n * sizeof(_capi_recipe.fc_map), "maps")
+        self.keep = (given, copied, epochs, samples, times, status, detail, maps)
+
+    cdef object _copy_steps(self, const uint8_t[::1] steps):
+        cdef Py_ssize_t each = sizeof(_capi_recipe.fc_step), i
+        if steps.shape[0] % each or steps.shape[0] // each > 0x7fff:
+            raise ArgumentError(f"steps: {steps.shape[0]} bytes, where each of up to 32767 takes {each}")
+        copied = bytes(steps)
+        self.job.step_count = <int32_t> (steps.shape[0] // each)
+        self.job.steps = <const _capi_recipe.fc_step *> <void *> PyBytes_AS_STRING(copied)
+        for i in range(self.job.step_count):
+            if _capi_recipe.fc_step_check(&self.job.steps[i]) != _capi.FC_OK:
+                raise ArgumentError(f"step {i} of kind {self.job.steps[i].kind} breaks the rules of "
+                                    "its kind")
+        return copied
+
+    def run(self):
+        """Work until no sample is left; enter from as many threads as wanted."""
+        cdef _capi.fc_status status
+        if self.keep is None:
+            raise ArgumentError("this MakeJob was never set up")
+        with nogil:
+            status = _capi_recipe.fc_make_run(&self.job)
+        raise_for_status(status, 0, "starting to make samples")
+
+    def cancel(self):
+        """Start no further sample; those under way are finished."""
+        self.job.cursor.cancel = 1
+
+    def progress(self):
+        """Return (samples done, samples failed, output bytes written)."""
+        return (self.job.cursor.done, self.job.cursor.failed, self.job.cursor.bytes)
+
+
+cdef void *written(uint8_t[::1] buffer, Py_ssize_t need, str what) except? NULL:
+    """Address of a buffer of exactly that size, which C writes."""
+    if buffer is None or buffer.shape[0] != need:
+        size = None if buffer is None else buffer.shape[0]
+        raise ArgumentError(f"{what}: {size} bytes where {need} are needed")
+    return &buffer[0] if need else NULL
+
+
+cdef class Maker:
+    """One thread's maker, for drawn records made by hand: what tests and benchmarks drive."""
+
+    cdef _capi_recipe.fc_maker *maker
+
+    def __cinit__(self):
+        self.maker = _capi_recipe.fc_maker_new()
+        if self.maker == NULL:
+            raise MemoryError("no memory for a maker")
+
+    def __dealloc__(self):
+        _capi_recipe.fc_maker_free(self.maker)
+
+    def make(self, const uint8_t[::1] source, Spec spec, const uint8_t[::1] drawn,
+             const uint8_t[::1] emit, uint8_t[::1] out, *, bint is_file=False, key=(0, 0, 0, 0)):
+        """Make one sample of pixels without gaps, or of a file's bytes; return (status, detail).
+
+        `key` are the seed, epoch, sample and occurrence of pixels that are erased with noise.
+        """
+        cdef const _capi_recipe.fc_drawn *one
+        cdef _capi_recipe.fc_key whose
+        cdef int detail = 0
+        cdef _capi.fc_status status
+        whose.seed, whose.epoch, whose.sample, whose.occurrence = key
+        if drawn.shape[0] != sizeof(_capi_recipe.fc_drawn) or source.shape[0] == 0:
+            raise ArgumentError(f"drawn: {drawn.shape[0]} bytes; source: {source.shape[0]} bytes")
+        one = <const _capi_recipe.fc_drawn *> &drawn[0]
+        if not 1 <= one.stages <= _capi_recipe.FC_MOST_STAGES:
+            raise ArgumentError(f"{one.stages} stages")
+        cdef const _capi.fc_geometry *first = &one.stage[0].geometry
+        cdef const _capi.fc_geometry *last = &one.stage[one.stages - 1].geometry
+        cdef const _capi_recipe.fc_emit *how = emit_at(emit)
+        if (_capi.fc_geometry_check(first) != _capi.FC_OK
+                or _capi.fc_geometry_check(last) != _capi.FC_OK):
+            raise ArgumentError("the geometry contradicts itself")
+        cdef size_t stride = <size_t> first.src_w * pixel_bytes(spec)
+        if not is_file and <size_t> source.shape[0] < stride * first.src_h:
+            raise ArgumentError(f"source of {source.shape[0]} bytes where "
+                                f"{stride * first.src_h} are needed")
+        cdef size_t need = _capi_recipe.fc_emit_bytes(how, last.out_h, last.out_w)
+        if <size_t> out.shape[0] < need:
+            raise ArgumentError(f"out of {out.shape[0]} bytes where {need} are needed")
+        with nogil:
+            if is_file:
+                status = _capi_recipe.fc_make_from_file(
+                    self.maker, &source[0], source.shape[0], &spec.value, one, &whose, how, &out[0],
+                    &detail)
+            else:
+                status = _capi_recipe.fc_make(
+                    self.maker, &source[0], stride, &spec.value, one, &whose, how, &out[0])
+        return <int> status, detail
