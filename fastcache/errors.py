@@ -62,6 +62,14 @@ class BlockError(FastcacheError, OSError):
     """The system refused memory or a mapping; the message carries its reason."""
 
 
+class LateError(FastcacheError, RuntimeError, TimeoutError):
+    """A loader's batch did not come within its ``timeout``."""
+
+
+class ForkedError(FastcacheError, RuntimeError):
+    """A forked child went on with an iterator whose thread is its parent's."""
+
+
 class ArenaGoneError(FastcacheError, ConnectionError):
     """A pickled arena was opened after the process that owned it had ended or closed it."""
 
