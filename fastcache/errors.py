@@ -62,12 +62,16 @@ class BlockError(FastcacheError, OSError):
     """The system refused memory or a mapping; the message carries its reason."""
 
 
-class LateError(FastcacheError, RuntimeError, TimeoutError):
+class LoaderError(FastcacheError, RuntimeError):
+    """A loader cannot go on with an iteration."""
+
+
+class LateError(LoaderError, TimeoutError):
     """A loader's batch did not come within its ``timeout``."""
 
 
-class ForkedError(FastcacheError, RuntimeError):
-    """A forked child went on with an iterator whose thread is its parent's."""
+class ForkedError(LoaderError):
+    """A forked child went on with an iteration whose thread is its parent's."""
 
 
 class ArenaGoneError(FastcacheError, ConnectionError):

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from itertools import islice
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from fastcache.errors import LoaderError
 from fastcache.read.buffers import wishes
-from fastcache.read.loader_state import Turn, Turns
+from fastcache.read.loader_state import Turn, Turns, samples_in
 from fastcache.read.moving import Moved, Mover, bytes_in
 from fastcache.read.notes import note
 from fastcache.read.prefetch import Ahead
@@ -92,15 +94,16 @@ class BatchMaker:
         together = getattr(dataset, "__getitems__", None)
         if together is not None:
             return together(indices)
-        samples = []
-        for index in indices:
-            if self.stopped():
-                break  # whatever comes of it: nobody will see it
-            try:
+        samples: list[Any] = []
+        index = None
+        try:
+            for index in indices:
+                if self.stopped():
+                    break  # whatever comes of it: nobody will see it
                 samples.append(dataset[index])
-            except Exception as error:
-                note(error, f"sample {index}")
-                raise
+        except Exception as error:
+            note(error, f"sample {index}")
+            raise
         return samples
 
 
@@ -127,10 +130,11 @@ def delivered(batch: Any, mover: Mover | None) -> Made:
 
 
 def _shown(indices: Any) -> str:
-    if not isinstance(indices, list | tuple):
-        return f"sample {indices}"
-    names = ", ".join(map(str, indices[:_SHOWN]))
-    return f"{len(indices)} samples: {names}{', …' if len(indices) > _SHOWN else ''}"
+    count = samples_in(indices)
+    if count == 1:
+        return f"one sample: {indices}"
+    names = ", ".join(map(str, islice(indices, _SHOWN)))
+    return f"{count} samples: {names}{', …' if count > _SHOWN else ''}"
 
 
 class LoaderIterator(Iterator[Any]):
@@ -196,6 +200,10 @@ class LoaderIterator(Iterator[Any]):
         turn.samples += samples  # of one that failed, too: what comes next is the batch after it
         if outcome.error is not None:
             try:
+                if isinstance(outcome.error, StopIteration):  # the loop would take it for its end
+                    raise LoaderError(
+                        "no batch could be made: the dataset, or collate_fn, raised StopIteration"
+                    ) from outcome.error
                 raise outcome.error
             finally:
                 del outcome  # or the error would hold, by its traceback, the frame that holds it

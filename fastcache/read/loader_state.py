@@ -1,7 +1,7 @@
 """Where the iterations of a loader stand: what was delivered, whatever was made ahead."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,8 +103,14 @@ def _counted(source: Iterator[Any], turn: Turn) -> Iterator[Any]:
     for _ in range(turn.skip):
         next(source, None)
     for indices in source:
-        turn.sizes.append(len(indices) if isinstance(indices, list | tuple) else 1)
+        turn.sizes.append(samples_in(indices))
         yield indices
+
+
+def samples_in(indices: Any) -> int:
+    """Return how many samples something stands for that a loader takes from its samplers."""
+    is_one = isinstance(indices, str | bytes) or getattr(indices, "ndim", 1) == 0
+    return 1 if is_one or not isinstance(indices, Collection) else len(indices)
 
 
 def arena_sampler(sampler: Any, batch_sampler: Any) -> ArenaSampler | None:
