@@ -141,6 +141,7 @@ class Ahead(Generic[_T]):
             self._working = False
             if outcome is not None and not self._closed:
                 self._ready.append(outcome)
+            del outcome  # an error's traceback leads to this frame
             self._go_on()
             self._changed.notify_all()
 
