@@ -80,7 +80,8 @@ class Mover:
         def moved(tensor: torch.Tensor) -> torch.Tensor:
             if tensor.device.type != "cpu":
                 return tensor
-            if type(tensor) is not torch.Tensor or tensor.layout is not torch.strided:
+            dense = type(tensor) is torch.Tensor and tensor.layout is torch.strided
+            if not (dense and tensor.numel()):
                 others.append(self._device.copy(tensor, blocking=True))
                 return others[-1]
             plain = not (tensor.is_conj() or tensor.is_neg())  # else memory has other numbers
