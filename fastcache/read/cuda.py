@@ -10,6 +10,7 @@ from torch.utils.data._utils.pin_memory import pin_memory
 from fastcache.errors import ArgumentError, BlockError
 from fastcache.memory.units import format_bytes
 from fastcache.read.locked import Event, LockedBuffers
+from fastcache.read.moving import Copier
 
 _PORTABLE = 1  # cudaHostRegisterPortable: locked for every device
 
@@ -55,7 +56,7 @@ def checked_device(device: Any) -> torch.device | None:
     return made
 
 
-class CudaDevice:
+class CudaDevice(Copier):
     """A CUDA device with a stream of its own for copies.
 
     Parameters

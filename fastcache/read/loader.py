@@ -12,7 +12,7 @@ from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentError
 from fastcache.read import cuda
 from fastcache.read.loader_iterator import BatchMaker, LoaderIterator, Made, WorkerBatches
-from fastcache.read.loader_state import Batches, Resumable, Turns, length_of
+from fastcache.read.loader_state import Batches, Resumable, Turns
 from fastcache.read.moving import Mover
 from fastcache.read.prefetch import Ahead
 from fastcache.read.ranks import warn_of_equal_work
@@ -194,7 +194,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         if self._shuffles and sampler is not None and sampler._part is None:
             warn_of_equal_work(stacklevel=3)
         turn = self._turns.make()
-        ahead = self.ahead
+        ahead = _AHEAD if self.num_workers else self.ahead
         mover = None
         if self.device is not None and self.device.type == "cuda":
             mover = Mover(*cuda.opened(self.device), ahead + 1)
@@ -202,15 +202,15 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         if self.num_workers:
             # With a device, so that copies begin before they are asked for.
             workers = WorkerBatches(super().__iter__(), mover)
-            made = Ahead(workers, 0 if mover is None else _AHEAD)
+            made = Ahead(workers, 0 if mover is None else ahead)
         else:
             # DataLoader does so too: a sampler on the global state sees the same state.
             torch.empty((), dtype=torch.int64).random_(generator=self.generator)
             maker = self._maker(mover)
             made = Ahead(maker, ahead)
             maker.stopped = made.stopping
-        count = length_of(self)
-        return LoaderIterator(made, turn, self._turns, sampler, mover, self.timeout, count)
+        source = self._index_sampler
+        return LoaderIterator(made, turn, self._turns, sampler, mover, self.timeout, source)
 
     def _maker(self, mover: Mover | None) -> BatchMaker:
         finish = None

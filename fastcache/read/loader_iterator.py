@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from fastcache.errors import LoaderError
 from fastcache.read.buffers import wishes
-from fastcache.read.loader_state import Turn, Turns, samples_in
+from fastcache.read.loader_state import Batches, Turn, Turns, samples_in
 from fastcache.read.moving import Moved, Mover, bytes_in
 from fastcache.read.notes import note
 from fastcache.read.prefetch import Ahead
@@ -150,8 +150,8 @@ class LoaderIterator(Iterator[Any]):
     mover : Mover or None
     timeout : float
         Seconds in which a batch has to come; 0: no limit.
-    count : int or None
-        Batches of a whole iteration.
+    source : sized
+        What has as many batches as a whole iteration.
 
     Notes
     -----
@@ -166,7 +166,7 @@ class LoaderIterator(Iterator[Any]):
         sampler: ArenaSampler | None,
         mover: Mover | None,
         timeout: float,
-        count: int | None,
+        source: Batches,
     ) -> None:
         self._ahead = ahead
         self._turn = turn
@@ -174,13 +174,11 @@ class LoaderIterator(Iterator[Any]):
         self._sampler = sampler
         self._mover = mover
         self._timeout = timeout or None
-        self._count = count
+        self._source = source
         self._begun = False
 
     def __len__(self) -> int:
-        if self._count is None:
-            raise TypeError("the sampler has no length, so the number of batches is not known")
-        return self._count
+        return len(self._source)
 
     def __next__(self) -> Any:
         turn, first = self._turn, not self._begun

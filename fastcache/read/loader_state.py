@@ -1,7 +1,7 @@
 """Where the iterations of a loader stand: what was delivered, whatever was made ahead."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sized
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -212,13 +212,3 @@ class Resumable:
             )
         epoch = checked_int("epoch", state["epoch"], 0, LARGEST_EPOCH)
         self._turns.reset(epoch, checked_int("batches", state["batches"], 0))
-
-
-def length_of(source: object) -> int | None:
-    """Return how many batches there are; None if that is not known."""
-    if not isinstance(source, Sized):
-        return None
-    try:
-        return len(source)
-    except TypeError:  # of a sampler that has no length itself
-        return None

@@ -4,6 +4,7 @@ import inspect
 import pickle
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from loading import Squares, loader_threads
@@ -24,6 +25,7 @@ from torch.utils.data import (
 
 import fastcache as fc
 from fastcache.errors import ArgumentError, FastcacheError
+from fastcache.read.notes import note
 
 COUNT = 23
 
@@ -315,3 +317,31 @@ def test_loaders_are_pickled_and_copied_as_dataloaders_are():
     assert twin.state_dict() == loader.state_dict()
     assert twin.ahead == 3
     assert_equal(list(twin), list(loader))
+
+
+def test_samplers_without_a_length_are_iterated_all_the_same():
+    loader = fc.ArenaLoader(Plain(COUNT), 2, sampler=iter([4, 2, 7]))
+    with pytest.raises(TypeError):
+        len(loader)
+    batches = iter(loader)
+    with pytest.raises(TypeError):
+        len(batches)
+    assert joined(batch.tolist() for batch in batches) == [4, 2, 7]
+
+
+def test_indices_of_any_kind_are_counted_as_samples():
+    loader = fc.ArenaLoader(Plain(COUNT), None, sampler=torch.randperm(COUNT))
+    assert len(list(loader)) == loader.stats().samples == COUNT
+    rows = fc.ArenaLoader(Plain(COUNT), batch_sampler=np.arange(20).reshape(4, 5))
+    assert len(list(rows)) == 4
+    assert rows.stats().samples == 20
+
+
+def test_notes_are_there_before_python_3_11_too():
+    class Old:
+        """An error as Python 3.10 has them."""
+
+    old = Old()
+    note(old, "one")
+    note(old, "two")
+    assert old.__notes__ == ["one", "two"]
