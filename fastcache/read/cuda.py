@@ -1,5 +1,6 @@
 """All that fastcache asks of CUDA, through torch."""
 
+import atexit
 import os
 from contextlib import suppress
 from typing import Any
@@ -97,7 +98,7 @@ class CudaDevice(Copier):
             return tensor.to(self._device, non_blocking=not blocking, copy=True)
 
     def event(self) -> Event:
-        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
         event.record(self._stream)
         return event
 
@@ -120,6 +121,14 @@ def opened(device: torch.device) -> tuple[CudaDevice, LockedBuffers]:
     return _devices[index]
 
 
+def _unlock_all() -> None:
+    """Unlock what nobody uses, while CUDA is still there."""
+    for _, buffers in _devices.values():
+        with suppress(BlockError):  # the process ends, and its locks with it
+            buffers.close()
+
+
+atexit.register(_unlock_all)
 # A forked child cannot use CUDA; what was locked is its parent's.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_devices.clear)

@@ -5,7 +5,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from fastcache.errors import ForkedError, LateError
 
@@ -17,11 +18,16 @@ _T = TypeVar("_T")
 _PATIENCE = 5.0
 
 
-class Outcome(NamedTuple, Generic[_T]):
+@dataclass(frozen=True)
+class Outcome(Generic[_T]):
     """What a call gave: a value, or an error."""
 
     value: _T | None
     error: BaseException | None
+
+
+def _nothing() -> None:
+    return None
 
 
 class Ahead(Generic[_T]):
@@ -50,7 +56,7 @@ class Ahead(Generic[_T]):
     """
 
     def __init__(self, make: Callable[[], _T | None], count: int) -> None:
-        self._make = make
+        self._make: Callable[[], _T | None] = make
         self._count = count
         self._changed = threading.Condition()
         self._ready: deque[Outcome[_T]] = deque()
@@ -112,6 +118,7 @@ class Ahead(Generic[_T]):
             own = self._worker == threading.get_ident()  # a garbage collection in the thread itself
             idle = not own and self._changed.wait_for(lambda: not self._working, _PATIENCE)
             self._ready.clear()
+            self._make = _nothing  # it may lead back to here, and holds the dataset
         finally:
             self._changed.release()
         if executor is not None:

@@ -147,6 +147,20 @@ def test_break_and_del_leave_neither_thread_nor_batch():
     until(lambda: ds.alive == 0)
 
 
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_what_an_iteration_held_goes_without_a_garbage_collection(ahead):
+    loader = fc.ArenaLoader(Squares(23), 2, shuffle=True, prefetch_factor=ahead)
+    gc.disable()
+    try:
+        for _ in loader:
+            break
+        assert not loader.sampler._run.live  # its generator was closed
+        loader.sampler.set_epoch(0)
+        assert loader.state_dict()["sampler"]["position"] == 0
+    finally:
+        gc.enable()
+
+
 def test_an_iterator_in_a_cycle_goes_with_the_garbage():
     loader = fc.ArenaLoader(photo_set(23), 2)
     batches = iter(loader)
