@@ -1,5 +1,6 @@
 """Results that are made ahead of their use, by one thread."""
 
+import gc
 import os
 import threading
 from collections import deque
@@ -13,9 +14,30 @@ from fastcache.errors import ForkedError, LateError
 _T = TypeVar("_T")
 
 # Who drops an iterator waits so long for the result that is being made, and then leaves its thread
-# to end by itself.  There is a limit because dropping may happen anywhere, in a garbage collection
-# too, where a lock may be held that the thread waits for.
+# to end by itself: a dataset may hang.
 _PATIENCE = 5.0
+
+
+class _Collections:
+    """Knows which thread is in a garbage collection.
+
+    That may begin anywhere, also where a lock is held that a thread needs to end: nobody may wait
+    for threads there.
+    """
+
+    def __init__(self) -> None:
+        self._thread = 0
+
+    def __call__(self, phase: str, _: object) -> None:
+        self._thread = threading.get_ident() if phase == "start" else 0
+
+    def here(self) -> bool:
+        """Return whether this thread is in one."""
+        return self._thread == threading.get_ident()
+
+
+_collections = _Collections()
+gc.callbacks.append(_collections)
 
 
 @dataclass(frozen=True)
@@ -109,20 +131,24 @@ class Ahead(Generic[_T]):
         return self._outcome() if outcome is None else outcome
 
     def close(self) -> None:
-        """Have no more made, let go of what is there, and wait for the thread's end."""
+        """Have no more made, let go of what is there, and wait for the thread's end.
+
+        In a garbage collection nobody waits: the thread goes when it has made its result.
+        """
         self._closed = True
-        if os.getpid() != self._pid or not self._changed.acquire(timeout=_PATIENCE):
-            return  # a fork's child has no thread; one that hangs ends with what it makes
-        try:
+        if _collections.here() or os.getpid() != self._pid:
+            return  # the executor goes with this object, and tells its thread; a child has none
+        with self._changed:
             executor, self._executor = self._executor, None
-            own = self._worker == threading.get_ident()  # a garbage collection in the thread itself
+            own = self._worker == threading.get_ident()
             idle = not own and self._changed.wait_for(lambda: not self._working, _PATIENCE)
-            self._ready.clear()
-            self._make = _nothing  # it may lead back to here, and holds the dataset
-        finally:
-            self._changed.release()
+            self._let_go()
         if executor is not None:
             executor.shutdown(wait=idle)
+
+    def _let_go(self) -> None:
+        self._ready.clear()
+        self._make = _nothing  # it may lead back to here, and holds the dataset
 
     def _is_there(self) -> bool:
         return bool(self._ready) or not self._working
@@ -149,6 +175,8 @@ class Ahead(Generic[_T]):
             if outcome is not None and not self._closed:
                 self._ready.append(outcome)
             del outcome  # an error's traceback leads to this frame
+            if self._closed:
+                self._let_go()
             self._go_on()
             self._changed.notify_all()
 

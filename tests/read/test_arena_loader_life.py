@@ -168,7 +168,29 @@ def test_an_iterator_in_a_cycle_goes_with_the_garbage():
     batches.myself = batches
     del batches
     gc.collect()
-    assert not loader_threads()
+    until(lambda: not loader_threads())
+
+
+def test_nobody_waits_for_a_thread_in_a_garbage_collection():
+    """It may begin where a lock is held that the thread needs to end."""
+    shut = []
+    for in_cycle in (True, False):
+        batches = iter(fc.ArenaLoader(Squares(23), 2))
+        next(batches)
+        executor = batches._ahead._executor
+        whole = type(executor).shutdown
+        executor.shutdown = lambda wait, whole=whole, own=executor: (
+            shut.append(wait),
+            whole(own, wait),
+        )
+        del executor
+        if in_cycle:
+            batches.myself = batches
+        del batches
+        assert shut == ([] if in_cycle else [True])
+        gc.collect()
+        until(lambda: not loader_threads())
+    assert shut == [True]
 
 
 def test_an_arena_can_be_closed_after_break():
