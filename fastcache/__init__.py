@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fastcache.memory.pressure import MemoryPressure, on_memory_pressure
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
+    from fastcache.read.loader import ArenaLoader
     from fastcache.read.opening import open  # noqa: A004 - users write fastcache.open
     from fastcache.read.sampler import ArenaSampler
     from fastcache.read.series_images import SeriesImages
@@ -42,6 +43,7 @@ __version__ = version("fastcache")
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
     "ArenaEditor": "fastcache.fill.editor",
+    "ArenaLoader": "fastcache.read.loader",
     "ArenaSampler": "fastcache.read.sampler",
     "Budget": "fastcache.memory.budget",
     "Codec": "fastcache.fill.codec_table",
@@ -68,6 +70,7 @@ _LAZY = {
 __all__ = [
     "ArenaDataset",
     "ArenaEditor",
+    "ArenaLoader",
     "ArenaSampler",
     "Budget",
     "Codec",

@@ -62,6 +62,18 @@ class BlockError(FastcacheError, OSError):
     """The system refused memory or a mapping; the message carries its reason."""
 
 
+class LoaderError(FastcacheError, RuntimeError):
+    """A loader cannot go on with an iteration."""
+
+
+class LateError(LoaderError, TimeoutError):
+    """A loader's batch did not come within its ``timeout``."""
+
+
+class ForkedError(LoaderError):
+    """A forked child went on with an iteration whose thread is its parent's."""
+
+
 class ArenaGoneError(FastcacheError, ConnectionError):
     """A pickled arena was opened after the process that owned it had ended or closed it."""
 

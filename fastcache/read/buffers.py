@@ -1,7 +1,9 @@
 """Where batches are written, and how many threads write them."""
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch.utils.data import get_worker_info
@@ -21,6 +23,32 @@ _LEASE_FROM = 64 << 10
 STREAM_FROM = 4 << 20
 
 
+class _Wishes(threading.local):
+    """What who loads batches in this thread wants of them."""
+
+    threads: int | None = None
+    new_bytes: Callable[[int], torch.Tensor] | None = None
+
+
+_wishes = _Wishes()
+
+
+@contextmanager
+def wishes(
+    threads: int | None, new_bytes: Callable[[int], torch.Tensor] | None = None
+) -> Iterator[None]:
+    """Within it, batches that this thread makes are made by so many threads, in memory from there.
+
+    None: by as many as their dataset says, and in the pool's memory.
+    """
+    before = _wishes.threads, _wishes.new_bytes
+    _wishes.threads, _wishes.new_bytes = threads, new_bytes
+    try:
+        yield
+    finally:
+        _wishes.threads, _wishes.new_bytes = before
+
+
 def new_bytes(size: int) -> torch.Tensor:
     """Return a fresh uint8 tensor of shape (size,) for a batch; its content is arbitrary.
 
@@ -33,10 +61,16 @@ def new_bytes(size: int) -> torch.Tensor:
         return torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage, 0, (size,), (1,))
     if size < _LEASE_FROM:
         return torch.empty(size, dtype=torch.uint8, device="cpu")
+    if _wishes.new_bytes is not None:
+        return _wishes.new_bytes(size)
     return torch.frombuffer(POOL.lease(size), dtype=torch.uint8)
 
 
 def run(jobs: Sequence[pool.Work], size: int, threads: int) -> None:
     """Run jobs that write `size` bytes in all; in a worker on one thread."""
     # The workers of a DataLoader are the parallelism.
-    pool.run_jobs(jobs, size, 1 if get_worker_info() is not None else threads)
+    if get_worker_info() is not None:
+        threads = 1
+    elif _wishes.threads is not None:
+        threads = _wishes.threads
+    pool.run_jobs(jobs, size, threads)

@@ -1,6 +1,7 @@
 """Which of how many processes this one is."""
 
 import os
+import warnings
 
 import torch.distributed as dist
 
@@ -30,6 +31,17 @@ def ranks_of(rank: int | None, world: int | None) -> tuple[int, int]:
     if not (_is_int(rank) and _is_int(world) and 0 <= rank < world):
         raise ArgumentError(f"rank={rank!r}, world={world!r}: rank is an int from 0 to world - 1")
     return int(rank), int(world)
+
+
+def warn_of_equal_work(stacklevel: int) -> None:
+    """Say so where there are several processes, and each is about to go through all samples."""
+    world = ranks_of(None, None)[1]
+    if world > 1:
+        warnings.warn(
+            f"each of {world} ranks goes through all samples, in the same order: for a part each "
+            "give sampler=fc.ArenaSampler(dataset) instead of shuffle=",
+            stacklevel=stacklevel + 1,
+        )
 
 
 def _is_int(value: object) -> bool:

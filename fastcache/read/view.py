@@ -17,6 +17,7 @@ from fastcache.read.batch import ArenaBatch
 from fastcache.read.columns import Rows
 from fastcache.read.folder import FolderFace, LabelList, NotedList
 from fastcache.read.holder import ArenaHolder
+from fastcache.read.notes import note
 from fastcache.read.pipeline import Pipeline, Transform
 from fastcache.read.reader import ArenaReader, gather
 from fastcache.schema import Structure
@@ -113,12 +114,12 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         overridden = type(self).__getitem__ is not ArenaView.__getitem__
         one_by_one = self._pipeline.per_sample or isinstance(self._labels, LabelList)
         if overridden:
-            return [self[index] for index in indices]
+            return self._one_by_one(indices)
         positions = _positions(indices, len(self))
         at = self._rows[positions]
         if one_by_one:
             with self._reader.paged(at):
-                return [self[index] for index in indices]
+                return self._one_by_one(indices)
         readers = self._reader.readers_over(self._pipeline)
         rows = dict.fromkeys(readers, at)
         if self._labels is not None:
@@ -132,6 +133,16 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
             pick, values = picks[self._structure], columns[self._structure]
             return [pick(values, k) for k in range(len(positions))]
         return ArenaBatch(self._structure, columns, picks, len(positions))
+
+    def _one_by_one(self, indices: Sequence[SupportsIndex]) -> list[Any]:
+        samples: list[Any] = []
+        try:
+            for index in indices:
+                samples.append(self[index])  # noqa: PERF401 - it tells which one failed
+        except Exception as error:
+            note(error, f"sample {indices[len(samples)]}")
+            raise
+        return samples
 
     def read_ahead(self, indices: Sequence[SupportsIndex]) -> None:
         """Have samples of an arena on disk read into the system's cache: they will be used soon.

@@ -1,0 +1,95 @@
+"""How fast a loader was, and what it held."""
+
+from dataclasses import dataclass
+
+from fastcache.memory.units import format_bytes
+
+
+@dataclass(frozen=True)
+class LoaderStats:
+    """What :meth:`fastcache.ArenaLoader.stats` tells of the newest iteration; prints as a table.
+
+    Attributes
+    ----------
+    batches, samples : int
+        What was delivered.
+    seconds : float
+        From the first request to the last delivery: the time of the loop, and that of the loader
+        where it was waited for.
+    waited : float
+        Seconds of these in which the loop waited for a batch; the first is always waited for.
+    bytes : int
+        Bytes of the tensors that were delivered; with a device, that were moved there.
+    locked_bytes : int
+        Bytes of memory that are page-locked for batches on their way to the device.
+    buffers, buffers_most : int
+        Batches that were ready, or being made, at the last delivery, and the most that there were
+        at a time. What was delivered belongs to the loop, and is not counted.
+    """
+
+    batches: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+    bytes: int = 0
+    locked_bytes: int = 0
+    buffers: int = 0
+    buffers_most: int = 0
+
+    @property
+    def samples_per_second(self) -> float:
+        """Samples per second of `seconds`; 0 before there were any."""
+        return self.samples / self.seconds if self.seconds else 0.0
+
+    @property
+    def waited_share(self) -> float:
+        """Share of `seconds` in which the loop waited, from 0 to 1."""
+        return self.waited / self.seconds if self.seconds else 0.0
+
+    def __str__(self) -> str:
+        rows = (
+            ("delivered", f"{self.samples:,} samples in {self.batches:,} batches"),
+            ("rate", f"{self.samples_per_second:,.0f} samples/s"),
+            ("waited", f"{self.waited_share:.1%} of {self.seconds:.2f} s"),
+            ("moved", format_bytes(self.bytes)),
+            ("page-locked", format_bytes(self.locked_bytes)),
+            ("ahead", f"{self.buffers} batches, at most {self.buffers_most}"),
+        )
+        return "\n".join(f"{name:<12} {value}" for name, value in rows)
+
+
+@dataclass
+class Meter:
+    """Counts what an iteration delivers; plain numbers, which a loader can be pickled with."""
+
+    batches: int = 0
+    samples: int = 0
+    bytes: int = 0
+    waited: float = 0.0
+    began: float | None = None
+    ended: float = 0.0
+    locked_bytes: int = 0
+    buffers: int = 0
+    buffers_most: int = 0
+
+    def delivered(self, samples: int, size: int, asked: float, given: float) -> None:
+        """Count a batch of so many bytes, asked for and given at these times in seconds."""
+        self.batches += 1
+        self.samples += samples
+        self.bytes += size
+        self.waited += given - asked
+        self.began = asked if self.began is None else self.began
+        self.ended = given
+
+    def stats(self) -> LoaderStats:
+        """Return what was counted."""
+        return LoaderStats(
+            batches=self.batches,
+            samples=self.samples,
+            seconds=0.0 if self.began is None else self.ended - self.began,
+            waited=self.waited,
+            bytes=self.bytes,
+            locked_bytes=self.locked_bytes,
+            buffers=self.buffers,
+            buffers_most=self.buffers_most,
+        )

@@ -1,0 +1,159 @@
+"""Batches to a device: through page-locked memory, beside what else the device does."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
+from copy import copy
+from typing import Any, NamedTuple, Protocol
+
+import torch
+
+from fastcache.read.buffers import wishes
+from fastcache.read.locked import Event, LockedBuffers, PageLocker
+
+
+class Copier(PageLocker, Protocol):
+    """A device with an order of copies of its own: CUDA's, or what stands in for it in tests."""
+
+    def copy(self, tensor: torch.Tensor, blocking: bool) -> torch.Tensor:
+        """Return a copy on the device; it is complete when an event after it has passed."""
+
+    def event(self) -> Event:
+        """Return an event after all copies up to now."""
+
+    def hand_over(self, event: Event, tensors: list[torch.Tensor]) -> None:
+        """Have what the calling thread asks of the device from now on wait for the event.
+
+        The tensors' memory is not used again before what that is done has ended.
+        """
+
+
+class Moved(NamedTuple):
+    """A batch on a device, complete when the event has passed.
+
+    Attributes
+    ----------
+    batch : object
+    event : Event
+    tensors : list of Tensor
+        One on each piece of the device's memory.
+    """
+
+    batch: Any
+    event: Event
+    tensors: list[torch.Tensor]
+
+
+class Mover:
+    """Moves the tensors of batches to a device.
+
+    Parameters
+    ----------
+    device : Copier
+    buffers : LockedBuffers
+        Of that device.
+    most : int
+        Batches whose copies may be under way at a time; each has page-locked memory.
+    """
+
+    def __init__(self, device: Copier, buffers: LockedBuffers, most: int) -> None:
+        self._device = device
+        self.buffers = buffers
+        self._most = most
+        self._under_way: deque[Event] = deque()
+
+    def making(self, threads: int | None) -> AbstractContextManager[None]:
+        """Within it, the dataset's batches are written into page-locked memory at once."""
+        while len(self._under_way) >= self._most:
+            self._under_way.popleft().synchronize()
+        return wishes(threads, self.buffers.new_bytes)
+
+    def move(self, batch: Any) -> Moved:
+        """Return a batch with its tensors on the device; whatever else is in it stays.
+
+        Tensors on another device than the CPU stay, too.
+        """
+        wholes: dict[int, torch.Tensor] = {}  # memory on the device, by where it was in ours
+        staged: list[torch.Tensor] = []
+        others: list[torch.Tensor] = []
+
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            if tensor.device.type != "cpu":
+                return tensor
+            dense = type(tensor) is torch.Tensor and tensor.layout is torch.strided
+            if not (dense and tensor.numel()):
+                others.append(self._device.copy(tensor, blocking=True))
+                return others[-1]
+            plain = not (tensor.is_conj() or tensor.is_neg())  # else memory has other numbers
+            ours = tensor if plain and self.buffers.owns(tensor) else self._staged(tensor)
+            # Images of different sizes are many tensors on one memory: that is one copy.
+            place = ours.untyped_storage().data_ptr()
+            if place not in wholes:
+                staged.append(_bytes_of(ours))
+                wholes[place] = self._device.copy(staged[-1], blocking=False)
+            whole = wholes[place].untyped_storage()
+            there = torch.empty(0, dtype=ours.dtype, device=wholes[place].device)
+            return there.set_(whole, ours.storage_offset(), ours.size(), ours.stride())
+
+        made = map_tensors(moved, batch)
+        event = self._device.event()
+        for memory in staged:
+            self.buffers.copied(memory, event)
+        self._under_way.append(event)
+        return Moved(made, event, [*wholes.values(), *others])
+
+    def hand_over(self, moved: Moved) -> Any:
+        """Return the batch to the thread that uses it; to be called there."""
+        self._device.hand_over(moved.event, moved.tensors)
+        return moved.batch
+
+    def close(self) -> None:
+        """Unlock memory that is not used."""
+        self.buffers.close()
+
+    def _staged(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Copy a tensor into page-locked memory, in the order in which its elements lie."""
+        # What torch gives a copy: the same order if there are no gaps, else rows.
+        like = torch.empty_like(tensor, device="meta")
+        memory = self.buffers.new_bytes(tensor.numel() * tensor.element_size())
+        storage = memory.untyped_storage()
+        made = torch.empty(0, dtype=tensor.dtype).set_(storage, 0, like.size(), like.stride())
+        return made.copy_(tensor.detach())
+
+
+def _bytes_of(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the whole memory that a tensor is on: uint8 of shape (bytes,)."""
+    storage = tensor.untyped_storage()
+    return torch.empty(0, dtype=torch.uint8).set_(storage, 0, (storage.nbytes(),), (1,))
+
+
+def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:
+    """Return nested tuples, lists and dicts of any types with each tensor in them exchanged."""
+    if isinstance(value, torch.Tensor):
+        return function(value)
+    if isinstance(value, str | bytes):
+        return value
+    if isinstance(value, Mapping):
+        changed = {key: map_tensors(function, child) for key, child in value.items()}
+        if type(value) is dict:
+            return changed
+        if not isinstance(value, MutableMapping):
+            return type(value)(changed)  # type: ignore[call-arg]
+        twin = copy(value)  # it may have attributes of its own, as defaultdict has
+        twin.update(changed)
+        return twin
+    if isinstance(value, tuple | list):
+        parts = [map_tensors(function, child) for child in value]
+        if hasattr(value, "_fields"):
+            return type(value)(*parts)
+        return parts if type(value) is list else type(value)(parts)
+    return value
+
+
+def bytes_in(value: Any) -> int:
+    """Return how many bytes the tensors of a batch have."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() * value.element_size()
+    if isinstance(value, Mapping):
+        return sum(map(bytes_in, value.values()))
+    return sum(map(bytes_in, value)) if isinstance(value, tuple | list) else 0
