@@ -35,7 +35,6 @@ from fastcache.sources import Files
 
 # How a call may fail: with an error of ours, of the system's memory, or of the system.
 TYPED = (FastcacheError, MemoryError, OSError)
-logging.getLogger("fastcache").setLevel(logging.ERROR)  # arenas are built again a thousand times
 
 SHARD = 65536  # bytes of data in a file of small arenas
 WINDOWS = 2000  # rows of the columns of windows
@@ -81,6 +80,7 @@ class Tally:
 
 def arguments(text: str | None, times: int, full: str) -> argparse.Namespace:
     """Return the command line's ``times`` and ``seed``; `times` is the full form's."""
+    logging.getLogger("fastcache").setLevel(logging.ERROR)  # arenas are built a thousand times
     parser = argparse.ArgumentParser(description=text)
     parser.add_argument("--times", type=int, default=times, help=f"{full} (default {times})")
     parser.add_argument("--seed", type=int, default=1)

@@ -8,7 +8,7 @@ from fastcache.errors import ArgumentError
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.files import FilesColumn
 from fastcache.fill.keeping import Offer, choose
-from fastcache.fill.kept import ABSENT, DECODED, ENCODED, FAILED, Forms, counted
+from fastcache.fill.kept import ABSENT, DECODED, ENCODED, FAILED, Forms, counted, keep_word
 from fastcache.fill.measure import SECONDS
 
 
@@ -99,11 +99,4 @@ def samples_kept(columns: Sequence[ColumnFill], count: int) -> dict[str, int]:
 
 def keep_of(columns: Sequence[ColumnFill]) -> str:
     """Return what a report says of it: "decoded", "encoded", "mixed" or "absent"."""
-    kinds: set[str] = set()
-    for column in columns:
-        if isinstance(column, FilesColumn):
-            kept = {"decoded": 1} if column.forms is None else counted(column.forms)
-            kinds |= {form for form, rows in kept.items() if rows and form != "failed"}
-    if not kinds:
-        return "decoded"
-    return kinds.pop() if len(kinds) == 1 else "mixed"
+    return keep_word(column.forms for column in columns if isinstance(column, FilesColumn))

@@ -5,7 +5,7 @@ what to do: copy pixels, decode bytes that lie in the arena, or read its file.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,20 @@ def counted(forms: Forms) -> dict[str, int]:
     """Return how many rows have which form."""
     counts = np.bincount(forms, minlength=len(FORM_NAMES)).tolist()
     return dict(zip(FORM_NAMES, counts, strict=True))
+
+
+def keep_word(forms: Iterable[Forms | None]) -> str:
+    """Return "decoded", "encoded" or "absent" if all rows of all columns are so, else "mixed".
+
+    Rows that have failed do not count. A column without forms is decoded, and so is no column.
+    """
+    kinds: set[str] = set()
+    for each in forms:
+        rows_of = {"decoded": 1} if each is None else counted(each)
+        kinds |= {form for form, rows in rows_of.items() if rows and form != "failed"}
+    if not kinds:
+        return "decoded"
+    return kinds.pop() if len(kinds) == 1 else "mixed"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,15 +13,13 @@ from fastcache.fill.given import dense_column
 from fastcache.fill.kept import (
     ABSENT,
     DECODED,
-    FAILED,
     FORM,
-    FORM_NAMES,
     PLACE,
     STAMP_FIELD,
     STAMP_OF,
-    Forms,
     columns_beside,
     counted,
+    keep_word,
     places,
 )
 from fastcache.memory.columns import Column
@@ -55,14 +54,14 @@ class WholeColumn:
     def __len__(self) -> int:
         return len(self._rows)
 
-    @property
+    @cached_property
     def shapes(self) -> npt.NDArray[np.int64]:
         """Shape of each row: int64 [N, ndim]."""
         sizes = self._reader.shapes(self._rows)
         channels = np.full((len(sizes), 1), self._reader.channels, np.int64)
         return np.concatenate([sizes, channels], axis=1)[:, : self._reader.axes]
 
-    @property
+    @cached_property
     def row_bytes(self) -> npt.NDArray[np.int64]:
         """Bytes of each row: int64 [N]."""
         size: npt.NDArray[np.int64] = self.shapes.prod(axis=1) * self._reader.pixels_dtype.itemsize
@@ -123,12 +122,5 @@ def whole_arena(reader: ArenaReader) -> Whole | None:
         report["columns"][name]["kept"] = counted(made)
         added = each.kept.forms[made == DECODED] == ABSENT
         report["arena_bytes"] += int(column.row_bytes[added].sum())
-    report["keep"] = _keep(forms)
+    report["keep"] = keep_word(forms.values())
     return Whole(columns, catalog)
-
-
-def _keep(forms: Mapping[str, Forms]) -> str:
-    """Return what the report says of it."""
-    found = np.unique(np.concatenate([*forms.values()]))
-    kinds = [FORM_NAMES[form] for form in found.tolist() if form != FAILED]
-    return kinds[0] if len(kinds) == 1 else "mixed"
