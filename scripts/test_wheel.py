@@ -47,7 +47,11 @@ def main() -> int:
         if not Path(found).is_relative_to(installed):
             sys.exit(f"fastcache was imported from {found}, not from the wheel in {installed}.")
         print(f"testing {found}", flush=True)
-        return subprocess.run(pytest, cwd=folder, env=environment, check=False).returncode
+        with subprocess.Popen(pytest, cwd=folder, env=environment) as running:
+            try:
+                return running.wait()
+            except KeyboardInterrupt:  # pytest has it too, and says where it was
+                return running.wait()
 
 
 if __name__ == "__main__":

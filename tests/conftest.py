@@ -1,5 +1,6 @@
-"""Fixtures that several test files share; the images themselves are made in ``images.py``."""
+"""Fixtures that several test files share, and how tests run; images are made in ``images.py``."""
 
+import gc
 import signal
 from pathlib import Path
 
@@ -19,6 +20,15 @@ def pytest_configure(config):
     """Let the processes of pytest-xdist take turns, by a file beside their temporary folders."""
     if hasattr(config, "workerinput"):
         config.stash[TURNS] = Turns(Path(config.getoption("basetemp")).parent / "turns")
+
+
+def pytest_collection_finish():
+    """Keep the collector of garbage from looking at what stays: torch, pytest and all the tests.
+
+    Arenas that are closed while somebody looks at them collect garbage: half a second each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -52,7 +52,6 @@ def taken(ranks, row, workers, method):
 
 
 @pytest.mark.slow
-@pytest.mark.alone  # PyTorch's own pages are divided among all that run
 @pytest.mark.parametrize(
     ("ranks", "workers", "method"),
     [(1, 4, "fork"), (1, 4, "spawn"), (1, 4, "forkserver"), (2, 2, "fork")],
