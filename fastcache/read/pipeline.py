@@ -37,8 +37,6 @@ class Pipeline:
     ----------
     recipe : Recipe or None
         What C does to images first.
-    lines : list of str
-        What `transform` is, a line each; with operations of ours, where each part runs.
 
     Raises
     ------
@@ -153,6 +151,7 @@ class Pipeline:
 
     @property
     def lines(self) -> list[str]:
+        """What `transform` is, a line each; with operations of ours, where each part runs."""
         if self.recipe is not None:
             return self.recipe.lines()
         if any(isinstance(step, ReadOperation) for step in self._chain.callables):

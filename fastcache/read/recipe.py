@@ -39,11 +39,14 @@ class Made(NamedTuple):
     spec : Spec
         Of the pixels in the arena.
     is_mask : bool
+    is_list : bool
+        Whether there is a list of views in the place of each image.
     """
 
     outputs: tuple[Output, ...]
     spec: Spec
     is_mask: bool
+    is_list: bool
 
 
 class Recipe:
@@ -88,7 +91,7 @@ class Recipe:
             self.plans[0].batch_step
         )
         outputs = tuple(_of_image(plan) for plan in self.plans)
-        self.columns = {image: Made(outputs, image_spec(field), False)}
+        self.columns = {image: Made(outputs, image_spec(field), False, self.has_views)}
         moves = any(part.moves_pixels for plan in self.plans for part in plan.operations)
         for name in followers if moves else ():
             self.columns[name] = self._follow(name, fields[name], field)
@@ -108,8 +111,8 @@ class Recipe:
                 Output(plan.operations, plan.steps, emit, dtype, "HW", plan.size)
                 for plan in self.plans
             )
-            return Made(outputs, spec, True)
-        return Made(self._moved(name, field), image_spec(field), False)
+            return Made(outputs, spec, True, self.has_views)
+        return Made(self._moved(name, field), image_spec(field), False, self.has_views)
 
     def _moved(self, name: str, field: Image) -> tuple[Output, ...]:
         """Return outputs of another image, whose colours and numbers stay what they are."""

@@ -37,7 +37,7 @@ class RecipeColumn(Reader):
         self.is_mask = made.is_mask
         self.name = name
         self.like = like
-        self.has_views = len(made.outputs) > 1
+        self.has_views = made.is_list
         self.stacks = not self.has_views and made.outputs[0].size is not None
 
     def drawn(self, keys: KeyArrays, told: Rows) -> "RecipeReader":

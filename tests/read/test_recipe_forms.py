@@ -217,6 +217,15 @@ def test_masks_are_moved_as_their_images_are(kind, size, moves):
         assert same(ds[k]["mask"], batch["mask"][k])
 
 
+def test_views_of_masks():
+    """Each view of a mask lies over the same view of its image."""
+    ds, _ = pairs_of("uint8", None, [T.MultiCrop([MOVES["crop"], [T.RandomCrop(7)]])])
+    batch = batch_of(ds, range(6))
+    for image, mask in zip(batch["image"], batch["mask"], strict=True):
+        assert torch.equal(mask, 2 * image[:, 0] + 3 * image[:, 1])
+    assert [tuple(view.shape) for view in ds[2]["mask"]] == [(11, 13), (7, 7)]
+
+
 def test_masks_take_the_nearest_pixel():
     """C8: resized labels are labels: Pillow's nearest pixels of the drawn part."""
     ds, masks = pairs_of("uint8", (26, 25), [T.Resize((13, 40)), T.RandomHorizontalFlip(1.0)])
