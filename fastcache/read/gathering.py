@@ -7,7 +7,7 @@ from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
 from fastcache.read.notes import note
 from fastcache.read.pipeline import Pipeline
-from fastcache.read.recipe_reader import picked
+from fastcache.read.recipe_reader import DrawnReader, picked
 
 
 def gather(readers: Mapping[str, Reader], rows: Mapping[str, Rows], threads: int) -> dict[str, Any]:
@@ -52,8 +52,7 @@ def samples_of(
     threads : int
         At most so many are used.
     """
-    assert pipeline.recipe is not None
-    made = {name: readers[name] for name in pipeline.recipe.columns}
+    made = {name: reader for name, reader in readers.items() if isinstance(reader, DrawnReader)}
     columns = gather(made, dict.fromkeys(made, rows), threads)
     both = {**readers, **picked(columns, made)}
     samples: list[Any] = []

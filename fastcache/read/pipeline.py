@@ -9,6 +9,7 @@ from fastcache.read.columns import ArrayReader, Reader
 from fastcache.read.fields import FieldReader
 from fastcache.read.pil_images import mode_of, pil_mode, to_pil
 from fastcache.read.recipe import Recipe, why_not
+from fastcache.read.recipe_moved import MovedColumn, holds_places
 from fastcache.read.recipe_reader import RecipeColumn, pixels_of
 from fastcache.read.roles import IMAGE_NAMES, TARGET_NAMES, find_roles, names_in
 from fastcache.read.transform_steps import (
@@ -177,7 +178,12 @@ class Pipeline:
         assert self.recipe is not None
         made = self.recipe.columns
         first = RecipeColumn(readers[name], made[name], name)
-        others = {n: RecipeColumn(readers[n], m, n, first) for n, m in made.items() if n != name}
+        others: dict[str, Reader] = {
+            n: RecipeColumn(readers[n], m, n, first) for n, m in made.items() if n != name
+        }
+        if self.recipe.moves:
+            placed = {n: r for n, r in readers.items() if holds_places(r)}
+            others |= {n: MovedColumn(reader, first, n) for n, reader in placed.items()}
         return {**readers, name: first, **others}
 
     def sample(self, readers: Mapping[str, Reader], row_of: Callable[[str], int]) -> Any:

@@ -71,6 +71,8 @@ class Recipe:
         Whether samples hold a list of views in the place of an image.
     is_random : bool
         Whether it takes random numbers.
+    moves : bool
+        Whether it changes where pixels are, or how many.
 
     Raises
     ------
@@ -92,8 +94,8 @@ class Recipe:
         )
         outputs = tuple(_of_image(plan) for plan in self.plans)
         self.columns = {image: Made(outputs, image_spec(field), False, self.has_views)}
-        moves = any(part.moves_pixels for plan in self.plans for part in plan.operations)
-        for name in followers if moves else ():
+        self.moves = any(part.moves_pixels for plan in self.plans for part in plan.operations)
+        for name in followers if self.moves else ():
             self.columns[name] = self._follow(name, fields[name], field)
 
     def _follow(self, name: str, field: Field, image: Image) -> Made:

@@ -207,7 +207,7 @@ def test_pickles_and_twins():
     assert ds[0][0].shape == (3, 12, 10)
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_workers_make_the_same(context):
     """A worker writes its batches into memory that the main process sees."""
     ds = settled(photo_set(12, (12, 10), transform=RANDOM))

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ArgumentError, DecodeError
+from fastcache.read.columns import Reader
 from fastcache.read.view import ArenaView
 from fastcache.schema import Image, Mask, Scalar
 from fastcache.sources import Files, Pairs
@@ -77,8 +78,14 @@ def everything(ds, indices):
     return found
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize(
+    ("store", "recipe"),
+    [
+        *(("as they are", recipe) for recipe in RECIPES),
+        *((store, "random") for store in ("smaller", "framed")),
+        *(("one size", recipe) for recipe in ("views", "own sizes")),
+    ],
+)
 def test_forms_do_not_matter(every_kind, store, recipe):
     """A8, F3, F4: decoded and encoded samples become the same to the bit, whoever decodes them."""
     options = {"store": STORES[store], "transform": RECIPES[recipe], "on_error": "skip"}
@@ -161,12 +168,11 @@ def test_samples_that_failed_are_zeros(tmp_path):
             assert made[3].any()
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
-def test_workers_of_mixed_arenas(tmp_path, context):
+def test_workers_of_encoded_arenas(tmp_path):
     paths = photographs(tmp_path, 12)
     with fc.ArenaDataset(Files(paths), keep="encoded", transform=RECIPES["random"]) as ds:
         wanted = batch_of(settled(ds), range(12))
-        loader = DataLoader(ds, batch_size=12, num_workers=1, multiprocessing_context=context)
+        loader = DataLoader(ds, batch_size=12, num_workers=1, multiprocessing_context="fork")
         assert same(next(iter(loader)), wanted)
 
 
@@ -215,6 +221,50 @@ def test_masks_are_moved_as_their_images_are(kind, size, moves):
     assert np.array_equal(masks.astype(np.int64), wanted)
     for k in range(6):
         assert same(ds[k]["mask"], batch["mask"][k])
+
+
+class Corners:
+    """Stands for places on images: their two corners, moved."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def follow(self, maps):
+        corners = np.array([[0.5, 0.5], [10.5, 7.5]])  # y, x
+        scale = np.stack([maps["scale_y"], maps["scale_x"]], axis=1)
+        shift = np.stack([maps["shift_y"], maps["shift_x"]], axis=1)
+        assert len(maps) == self.count
+        return corners * scale[:, None] + shift[:, None]
+
+
+class CornersReader(Reader):
+    def batch(self, rows):
+        return Corners(len(rows))
+
+    def item(self, row):
+        raise NotImplementedError
+
+    def gather(self, rows):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("size", [(26, 25), None])
+def test_places_go_where_their_images_go(size):
+    """C5: the middle of pixel (10, 7) is where that pixel is afterwards, in any batch."""
+    recipe = [T.RandomHorizontalFlip(), T.RandomVerticalFlip(), T.RandomCrop(90, padding=50)]
+    ds, _ = pairs_of("uint8", size, None)
+    ds._reader.readers["label"] = CornersReader()
+    ds.transform = recipe
+    batch = batch_of(ds, range(6))
+    for k in range(6):
+        y, x = np.floor(batch["label"][k][1]).astype(int)
+        assert batch["image"][k, :, y, x].tolist() == [10, 7, 0]
+        assert batch["mask"][k, y, x] == 2 * 10 + 3 * 7
+        assert np.array_equal(ds[k]["label"], batch["label"][k])
+    after = settled(ds.with_transform([*recipe, darker]))
+    assert np.array_equal(after.__getitems__([4, 2])[1]["label"], batch["label"][2])
+    with pytest.raises(ArgumentError, match="lies on one image"):
+        ds.transform = T.MultiCrop([recipe])
 
 
 def test_views_of_masks():
