@@ -21,6 +21,7 @@ from fastcache.read.transform_steps import (
 )
 from fastcache.schema import Field, Image, Mask, Structure, rebuild
 from fastcache.transforms import Chain, ReadOperation, translate
+from fastcache.transforms.torchvision_twins import family
 
 
 class Pipeline:
@@ -155,7 +156,8 @@ class Pipeline:
         """What `transform` is, a line each; with operations of ours, where each part runs."""
         if self.recipe is not None:
             return self.recipe.lines()
-        if any(isinstance(step, ReadOperation) for step in self._chain.callables):
+        known = (isinstance(c, ReadOperation) or family(c) for c in self._chain.callables)
+        if self.field is None and any(known):  # C could have done it, but for some reason
             return self._chain.lines()
         return repr(self.transform).splitlines()
 

@@ -191,6 +191,20 @@ def test_plain_callables_stay_as_they_are():
         assert same(photo_set(4, transform=nothing)[1][0], photo_set(4)[1][0])
 
 
+def test_what_c_cannot_do_of_torchvisions_is_told():
+    """E5: what has no twin here runs in Python with all that follows it, on what C has made."""
+    transforms = torchvision().transforms
+    compose = transforms.Compose([transforms.CenterCrop(6), transforms.RandomInvert(1.0)])
+    ds = photo_set(4, transform=[compose, transforms.ToTensor()])
+    plain = ds.with_transform(None)
+    wanted = 1 - plain[2][0][:, 3:9, 2:8].float() / 255
+    assert torch.allclose(ds[2][0], wanted, atol=1e-6)
+    assert "RandomInvert is no operation of fastcache.transforms" in repr(ds)
+    ds.transform = transforms.RandomInvert(1.0)
+    assert "in Python: RandomInvert(p=1.0) (RandomInvert is no operation" in repr(ds)
+    assert np.array_equal(np.asarray(ds[2][0]), 255 - plain[2][0].permute(1, 2, 0).numpy())
+
+
 def test_pickles_and_twins():
     """A pickled dataset makes the same, and stays small; twins share the random numbers."""
     ds = photo_set(5, (12, 10), transform=RANDOM)
