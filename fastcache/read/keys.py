@@ -157,6 +157,10 @@ class TurnKeys:
             own = self._own[keys] = Visits(memory, keys.count)
         return own
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Of a loader that is copied: the copy goes on with no iteration of the original.
+        return TurnKeys, (self.epoch, self.whose)
+
 
 _told = threading.local()
 

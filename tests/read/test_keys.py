@@ -4,8 +4,6 @@ import copy
 import gc
 import multiprocessing
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -320,7 +318,7 @@ def test_processes_count_together(method):
     try:
         assert here.recv() == ([2, 0], [0, 0])
         assert here.recv() == "told"
-        assert ds.keys.take(np.array([4])) .epoch.tolist() == [11]
+        assert ds.keys.take(np.array([4])).epoch.tolist() == [11]
     finally:
         here.send("go on")
         child.join(60)
