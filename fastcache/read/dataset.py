@@ -9,8 +9,9 @@ from fastcache.fill.limits import Limits
 from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
 from fastcache.memory.budget import BudgetLike
+from fastcache.read.choices import INPUTS, OUTPUTS, check_choice
 from fastcache.read.transform_steps import Transform, check_transform
-from fastcache.read.view import INPUTS, OUTPUTS, ArenaView, check_choice
+from fastcache.read.view import ArenaView
 from fastcache.sources import as_source
 from fastcache.sources.base import Source
 

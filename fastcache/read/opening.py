@@ -8,9 +8,10 @@ from fastcache.fill.editor import ArenaEditor
 from fastcache.memory.arena import Arena
 from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.read.checking import check_catalog
+from fastcache.read.choices import check_choice
 from fastcache.read.dataset import ArenaDataset
 from fastcache.read.transform_steps import Transform
-from fastcache.read.view import ArenaView, check_choice
+from fastcache.read.view import ArenaView
 
 
 @overload

@@ -122,7 +122,19 @@ class Pipeline:
             for name, field in fields.items()
             if isinstance(field, Mask) or (isinstance(field, Image) and name in targets)
         ]
-        return Recipe(self._chain, image, [n for n in followers if n != image], fields)
+        recipe = Recipe(self._chain, image, [n for n in followers if n != image], fields)
+        if recipe.mixing is not None and (self._target_steps or not isinstance(target, str)):
+            raise ArgumentError(
+                f"{recipe.mixing!r} mixes the labels of a batch as they are kept: give samples of "
+                "an image and one label, and no target_transform"
+            )
+        return recipe
+
+    @property
+    def label(self) -> str | None:
+        """The column that `target_transform` is for, if it is one."""
+        target = self._roles.target
+        return target if isinstance(target, str) else None
 
     def _find_modes(self, fields: Mapping[str, Field]) -> dict[str, str]:
         """Return the mode of each column that is handed on as PIL images."""

@@ -118,8 +118,14 @@ class ArenaReader:
         if self._keys is None:
             shard = self.catalog["report"].get("shard")
             rank = 0 if shard is None else shard[0]  # its row 0 is another sample on each rank
-            self._keys = Keys((self._seed + rank * _RANKS) % (1 << 64), len(self.arena))
+            seed = (self._seed + rank * _RANKS) % (1 << 64)
+            self._keys = Keys(seed, len(self.arena), outlives=self.arena.home == "disk")
         return self._keys
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are any yet: they take memory, and nobody asks where nothing is random."""
+        return self._keys is not None
 
     @property
     def rows(self) -> RowNumbers:

@@ -73,6 +73,8 @@ class Recipe:
         Whether it takes random numbers.
     moves : bool
         Whether it changes where pixels are, or how many.
+    mixing : MixUp, CutMix or None
+        What is done to whole batches and their labels.
 
     Raises
     ------
@@ -89,9 +91,9 @@ class Recipe:
         self.image = image
         self.plans = compile_recipes(chain.operations, field.channels, field.dtype, field.size)
         self.has_views = any(isinstance(part, MultiCrop) for part in chain.operations)
-        self.is_random = any(is_random(plan.steps) for plan in self.plans) or bool(
-            self.plans[0].batch_step
-        )
+        self.mixing = self.plans[0].batch_step
+        drawn = any(is_random(plan.steps) for plan in self.plans)
+        self.is_random = drawn or self.mixing is not None
         outputs = tuple(_of_image(plan) for plan in self.plans)
         self.columns = {image: Made(outputs, image_spec(field), False, self.has_views)}
         self.moves = any(part.moves_pixels for plan in self.plans for part in plan.operations)

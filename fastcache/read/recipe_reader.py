@@ -114,15 +114,15 @@ class RecipeReader(DrawnReader):
     """
 
     def __init__(self, column: RecipeColumn, keys: KeyArrays, told: Rows) -> None:
+        self.keys = keys
         self._column = column
-        self._keys = keys
         self._told = told
         self.stacks = column.stacks
 
     def gather(self, rows: Rows) -> Gathered:
         column = self._column
         column.check_sizes(rows, self._told)
-        batch = RecipeBatch(column, rows, self._keys, self._told)
+        batch = RecipeBatch(column, rows, self.keys, self._told)
         return Gathered(self._whole(batch.values), batch, batch.size, batch.finish)
 
     def _whole(self, views: list[Any]) -> Any:

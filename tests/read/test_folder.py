@@ -57,7 +57,7 @@ def test_a_torchvision_pipeline_runs_unchanged(class_folder):
         [
             transforms.Resize(20),
             transforms.CenterCrop(16),
-            transforms.RandomHorizontalFlip(),
+            transforms.RandomHorizontalFlip(1.0),
             transforms.PILToTensor(),
             transforms.ConvertImageDtype(torch.float32),
         ]

@@ -178,9 +178,7 @@ def test_datasets_around_ours_are_no_obstacle(workers):
     part = Subset(ds, range(0, COUNT, 2))
     for loader in (
         ours(part, num_workers=workers),
-        fc.ArenaLoader(
-            ds, batch_sampler=Fours(fc.ArenaSampler(ds), 4, False), num_workers=workers
-        ),
+        fc.ArenaLoader(ds, batch_sampler=Fours(fc.ArenaSampler(ds), 4, False), num_workers=workers),
     ):
         for epoch in range(2):
             rows = table(loader)
@@ -192,9 +190,7 @@ def test_a_plain_loader_is_told_by_our_sampler(workers):
     """Also with workers that stay, in the middle of an epoch, and the same epoch once more."""
     ds = Keyed()
     sampler = fc.ArenaSampler(ds)
-    loader = DataLoader(
-        ds, 6, sampler=sampler, num_workers=workers, persistent_workers=workers > 0
-    )
+    loader = DataLoader(ds, 6, sampler=sampler, num_workers=workers, persistent_workers=workers > 0)
     for epoch in (0, 1, 1, 9):
         sampler.set_epoch(epoch)
         rows = table(loader)
