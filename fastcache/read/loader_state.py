@@ -16,7 +16,6 @@ from fastcache.read.loader_stats import LoaderStats, Meter
 from fastcache.read.sampler import ArenaSampler
 from fastcache.read.sampler_state import Run
 
-
 _END = object()
 
 
