@@ -95,8 +95,8 @@ class Mixer:
 
     def draw(self, keys: KeyArrays, height: int, width: int) -> Mix:
         """Draw what happens to a batch of at least one sample, of images of a size in pixels."""
-        first = (int(part[0]) for part in keys[1:])
-        random = Random(keys.seed, *first, _STEP)
+        epoch, sample, occurrence = (int(part[0]) for part in keys[1:])
+        random = Random(keys.seed, epoch, sample, occurrence, _STEP)
         share = random.beta(self._operation.alpha, self._operation.alpha)
         if isinstance(self._operation, MixUp):
             return Mix(share)

@@ -23,6 +23,7 @@ from torch.utils.data import (
 import fastcache as fc
 from fastcache.errors import ArenaGoneError, ArgumentError
 from fastcache.read.keys import Keys, TurnKeys, current_epoch, in_epoch, in_turn
+from fastcache.read.sampler_arguments import Part
 
 COUNT = 40
 EPOCH, OCCURRENCE = 1, 3
@@ -72,9 +73,8 @@ def repeated(rows):
 )
 def test_batches_do_not_depend_on_how_they_are_made(options):
     """Issue 6, 3: threads, prefetch, workers and start methods give the keys of a bare loop."""
-    wanted, sampler = [], fc.ArenaSampler(range(COUNT))
-    for epoch in range(2):
-        wanted.append([[k, epoch, COUNT - 1 - k, 0] for k in sampler])
+    sampler = fc.ArenaSampler(range(COUNT))
+    wanted = [[[k, epoch, COUNT - 1 - k, 0] for k in sampler] for epoch in range(2)]
     loader = ours(Keyed(), **options)
     assert [digest(table(loader)) for _ in range(2)] == [digest(rows) for rows in wanted]
 
@@ -119,6 +119,27 @@ def test_a_stop_does_not_change_what_duplicates_are(workers):
     resumed.load_state_dict(state)
     assert table(resumed) == rest
     assert max(column(rest, OCCURRENCE)) > 1
+
+
+@pytest.mark.parametrize("steps", [1, 5, 7])
+def test_samples_that_come_twice_do_so_after_a_stop(steps):
+    """F5 with ``shard=``: what makes up for samples that failed is their second occurrence."""
+
+    def loader():
+        ds = Keyed()
+        sampler = fc.ArenaSampler(ds)
+        sampler._part = Part(0, 2, 50, 50)  # other ranks have ten samples more
+        return fc.ArenaLoader(ds, 6, sampler=sampler)
+
+    first = loader()
+    batches = iter(first)
+    before = joined(next(batches).tolist() for _ in range(steps))
+    state = first.state_dict()
+    whole = before + joined(part.tolist() for part in batches)
+    assert [row[OCCURRENCE] for row in whole] == [0] * 40 + [1] * 10 == repeated(whole)
+    resumed = loader()
+    resumed.load_state_dict(state)
+    assert table(resumed) == whole[6 * steps :]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
