@@ -343,6 +343,30 @@ def test_epochs_and_repetitions_differ():
     assert not torch.equal(next(iter(DataLoader(other, batch_size=8)))[0], first)
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_epochs_that_are_told_come_again(workers):
+    """D7, F5: set_epoch before there was a recipe counts, too; the same epoch, the same crops."""
+    ds = photo_set(8, (30, 30))
+    ds.set_epoch(3)
+    ds.transform = [T.RandomResizedCrop(10)]
+
+    def crops():
+        loader = DataLoader(ds, 4, num_workers=workers, multiprocessing_context=fork)
+        return torch.cat([images for images, _ in loader])
+
+    fork = "fork" if workers else None
+    first, visited = crops(), crops()
+    ds.set_epoch(4)
+    later = crops()
+    ds.set_epoch(3)
+    assert same(crops(), first)
+    assert not torch.equal(first, later)
+    assert not torch.equal(first, visited)
+    twin = ds.with_transform([T.RandomResizedCrop(10)])
+    twin.set_epoch(4)
+    assert same(torch.stack([twin[k][0] for k in range(8)]), later)
+
+
 def test_what_is_not_random_visits_nobody():
     """Keys are only asked for where numbers are drawn: they are counted."""
     ds = photo_set(3, transform=[T.Resize(5), T.RandomHorizontalFlip(1.0), T.Grayscale(3)])
