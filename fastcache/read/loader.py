@@ -11,13 +11,13 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentError
 from fastcache.read import cuda
+from fastcache.read.checked_ints import checked_int
 from fastcache.read.loader_iterator import BatchMaker, LoaderIterator, Made, WorkerBatches
-from fastcache.read.loader_state import Batches, Resumable, Turns
+from fastcache.read.loader_state import Batches, Resumable, Turn, Turns
 from fastcache.read.moving import Mover
 from fastcache.read.prefetch import Ahead
 from fastcache.read.ranks import warn_of_equal_work
 from fastcache.read.sampler import ArenaSampler
-from fastcache.read.sampler_arguments import checked_int
 
 _AHEAD = 2
 
@@ -187,7 +187,8 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
     @property
     def _index_sampler(self) -> Any:
         # DataLoader's iterators take their indices from here.
-        return Batches(super()._index_sampler, self._turns)
+        workers = self.num_workers > 0
+        return Batches(super()._index_sampler, self._turns, self.dataset, workers)
 
     def __iter__(self) -> LoaderIterator:  # type: ignore[override]
         sampler = self._arena_sampler
@@ -206,13 +207,13 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         else:
             # DataLoader does so too: a sampler on the global state sees the same state.
             torch.empty((), dtype=torch.int64).random_(generator=self.generator)
-            maker = self._maker(mover)
+            maker = self._maker(mover, turn)
             made = Ahead(maker, ahead)
             maker.stopped = made.stopping
         source = self._index_sampler
         return LoaderIterator(made, turn, self._turns, sampler, mover, self.timeout, source)
 
-    def _maker(self, mover: Mover | None) -> BatchMaker:
+    def _maker(self, mover: Mover | None, turn: Turn) -> BatchMaker:
         finish = None
         if self.pin_memory and mover is None:
             finish = cuda.pinner()
@@ -223,7 +224,9 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
                 )
         threads = None if self.threads is None else resolve_threads(self.threads)
         indices, collates = iter(self._index_sampler), self._auto_collation
-        return BatchMaker(self.dataset, indices, self.collate_fn, collates, threads, finish, mover)
+        return BatchMaker(
+            self.dataset, indices, self.collate_fn, collates, threads, finish, mover, turn
+        )
 
 
 def _shuffled(dataset: Any, shuffle: Any, generator: torch.Generator | None) -> ArenaSampler:

@@ -1,5 +1,6 @@
 """Where the iterations of a loader stand: what was delivered, whatever was made ahead."""
 
+import secrets
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,10 +9,14 @@ from typing import Any
 from torch.utils.data import BatchSampler
 
 from fastcache.errors import ArgumentError
+from fastcache.read.checked_ints import LARGEST_EPOCH, checked_int
+from fastcache.read.epochs import were_visited
+from fastcache.read.keys import Sent, TurnKeys, in_turn
 from fastcache.read.loader_stats import LoaderStats, Meter
 from fastcache.read.sampler import ArenaSampler
-from fastcache.read.sampler_arguments import LARGEST_EPOCH, checked_int
 from fastcache.read.sampler_state import Run
+
+_END = object()
 
 
 @dataclass
@@ -22,8 +27,10 @@ class Turn:
     ----------
     skip : int
         Batches at its beginning that are passed over, since another process had them.
-    epoch : int
-        Iterations of the loader before this one.
+    number : int or None
+        Iterations of the loader before this one; None as long as nothing depends on it.
+    keys : TurnKeys
+        Whose random numbers its batches get.
     batches, samples : int
         What was delivered; `batches` with those that were passed over.
     sizes : deque of int
@@ -36,7 +43,8 @@ class Turn:
     """
 
     skip: int
-    epoch: int = 0
+    number: int | None = None
+    keys: TurnKeys = field(default_factory=TurnKeys)
     batches: int = 0
     samples: int = 0
     sizes: deque[int] = field(default_factory=deque)
@@ -74,9 +82,15 @@ class Turns:
         """
         self.begun, self.epoch, self.skip = None, epoch, skip
 
+    def number(self, turn: Turn) -> int:
+        """Return how many iterations there were before it."""
+        if turn.number is None:
+            turn.number = self.epoch if self.begun is None else self.number(self.begun) + 1
+        return turn.number
+
     def begin(self, turn: Turn) -> None:
         """Note that it was asked for its first batch: it is the loader's state from now on."""
-        turn.epoch = self.epoch if self.begun is None else self.begun.epoch + 1
+        self.number(turn)
         turn.batches = turn.skip
         self.begun, self.skip = turn, 0
 
@@ -85,26 +99,43 @@ class Batches:
     """What the loader takes indices from: the same, counted, and less those that are skipped.
 
     A loader with persistent workers keeps it, so it does not know one iteration but the newest.
+
+    Parameters
+    ----------
+    source : iterable
+    turns : Turns
+    dataset : Dataset
+    sends : bool
+        Whether worker processes get the indices: then they are :class:`Sent`.
     """
 
-    def __init__(self, source: Iterable[Any], turns: Turns) -> None:
+    def __init__(self, source: Iterable[Any], turns: Turns, dataset: Any, sends: bool) -> None:
         self._source = source
         self._turns = turns
+        self._dataset = dataset
+        self._sends = sends
 
     def __len__(self) -> int:
         source: Any = self._source
         return len(source)
 
     def __iter__(self) -> Iterator[Any]:
-        return _counted(iter(self._source), self._turns.made or self._turns.make())
+        return self._counted(iter(self._source), self._turns.made or self._turns.make())
 
-
-def _counted(source: Iterator[Any], turn: Turn) -> Iterator[Any]:
-    for _ in range(turn.skip):
-        next(source, None)
-    for indices in source:
-        turn.sizes.append(samples_in(indices))
-        yield indices
+    def _counted(self, source: Iterator[Any], turn: Turn) -> Iterator[Any]:
+        # Random numbers of others, anywhere on this machine, have another one.
+        whose = 1 + secrets.randbelow((1 << 32) - 1) if self._sends else 0
+        keys = turn.keys = TurnKeys(self._turns.number(turn), whose)
+        for _ in range(turn.skip):
+            with in_turn(keys):
+                were_visited(self._dataset, next(source, None))
+        while True:
+            with in_turn(keys):  # which hears from an ArenaSampler what epoch it is
+                indices = next(source, _END)
+            if indices is _END:
+                return
+            turn.sizes.append(samples_in(indices))
+            yield Sent(indices, keys.epoch, whose) if self._sends else indices
 
 
 def samples_in(indices: Any) -> int:
@@ -166,9 +197,9 @@ class Resumable:
         if turn is None:
             epoch, batches = turns.epoch, turns.skip
         elif turn.ended:
-            epoch, batches = turn.epoch + 1, 0
+            epoch, batches = turns.number(turn) + 1, 0
         else:
-            epoch, batches = turn.epoch, turn.batches
+            epoch, batches = turns.number(turn), turn.batches
         return {"epoch": epoch, "batches": batches, "batch_size": self._size}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
