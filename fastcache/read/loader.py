@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
+from weakref import WeakMethod
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
@@ -209,7 +210,10 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
             torch.empty((), dtype=torch.int64).random_(generator=self.generator)
             maker = self._maker(mover, turn)
             made = Ahead(maker, ahead)
-            maker.stopped = made.stopping
+            # Weakly: what is dropped while its thread puts a batch there, in a garbage collection
+            # at that, goes with the thread's last look at it, and not with the next collection.
+            stopping = WeakMethod(made.stopping)
+            maker.stopped = lambda: (asked := stopping()) is None or asked()
         source = self._index_sampler
         return LoaderIterator(made, turn, self._turns, sampler, mover, self.timeout, source)
 
