@@ -4,8 +4,8 @@
  * one of two places by turn and turn about, so that telling the next epoch leaves that of the turn
  * at hand alone.  Only a telling makes even numbers odd and odd ones even: other turns keep the
  * epoch, and its place. */
-#include "fc_internal.h"
 #include "fastcache_recipe.h"
+#include "fc_internal.h"
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
                "processes share counters: their atomics must work without locks");

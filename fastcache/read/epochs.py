@@ -1,6 +1,6 @@
 """What datasets are told of epochs: which one it is, and which samples others have had of it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -9,10 +9,23 @@ from fastcache.read.columns import Rows
 from fastcache.read.keys import Keys, current_turn
 
 
-class HasEpochs:
-    """The part of a dataset whose samples may be random that knows of epochs."""
+class Told(NamedTuple):
+    """An epoch that was told, and how often one was told until then."""
 
-    _epoch_told: int | None = None
+    epoch: int
+    times: int
+
+
+class HasEpochs:
+    """The part of a dataset whose samples may be random that knows of epochs.
+
+    Attributes
+    ----------
+    epoch_told : Told or None
+        What `set_epoch` was told last.
+    """
+
+    epoch_told: Told | None = None
 
     if TYPE_CHECKING:  # what the dataset itself has
 
@@ -23,9 +36,10 @@ class HasEpochs:
         """Say which epoch it is, for what `transform` draws at random from now on.
 
         All processes that have this dataset hear of it, also workers that are there already: but
-        batches may have been made ahead. Loops with :class:`fastcache.ArenaLoader`, or with
-        :class:`fastcache.ArenaSampler` over this very dataset, count epochs by themselves. Where
-        nobody does, samples still differ from visit to visit.
+        batches may have been made ahead. :class:`fastcache.ArenaLoader`, which takes an epoch that
+        is told between two iterations as that of the next, and :class:`fastcache.ArenaSampler` over
+        this very dataset count epochs by themselves. Where nobody does, samples still differ from
+        visit to visit.
 
         Parameters
         ----------
@@ -33,14 +47,15 @@ class HasEpochs:
             At least 0. Random numbers are a function of `seed`, the epoch, the sample, and how
             often that was read since this call: the same epoch, told again, gives the same samples.
         """
-        self._epoch_told = checked_int("epoch", epoch, 0, LARGEST_EPOCH)
+        epoch = checked_int("epoch", epoch, 0, LARGEST_EPOCH)
+        self.epoch_told = Told(epoch, 1 if self.epoch_told is None else self.epoch_told.times + 1)
         self._tell_epoch()
 
     def _tell_epoch(self) -> None:
         """Tell the keys as well, where there are such now."""
         keys = self._keys_in_use()
-        if keys is not None and self._epoch_told is not None:
-            keys.set_epoch(self._epoch_told)
+        if keys is not None and self.epoch_told is not None:
+            keys.set_epoch(self.epoch_told.epoch)
 
     def count_visits(self, indices: Any) -> None:
         """Count samples as read in this epoch, since they were before the program was stopped.
@@ -73,6 +88,12 @@ def epoch_begins(ds: Any, epoch: int, visited: Rows) -> None:
         tell(epoch)
     if visited.size:
         were_visited(ds, visited)
+
+
+def told_to(ds: Any) -> Told | None:
+    """Return the epoch that a dataset was told last; None if it was not, or cannot be."""
+    told = getattr(ds, "epoch_told", None)
+    return told if isinstance(told, Told) else None
 
 
 def were_visited(ds: Any, indices: Any) -> None:

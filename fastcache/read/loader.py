@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
+from weakref import WeakMethod
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
@@ -13,11 +14,12 @@ from fastcache.errors import ArgumentError
 from fastcache.read import cuda
 from fastcache.read.checked_ints import checked_int
 from fastcache.read.loader_iterator import BatchMaker, LoaderIterator, Made, WorkerBatches
-from fastcache.read.loader_state import Batches, Resumable, Turn, Turns
+from fastcache.read.loader_state import Resumable
 from fastcache.read.moving import Mover
 from fastcache.read.prefetch import Ahead
 from fastcache.read.ranks import warn_of_equal_work
 from fastcache.read.sampler import ArenaSampler
+from fastcache.read.turns import Batches, Turn, Turns
 
 _AHEAD = 2
 
@@ -164,7 +166,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         self.in_order = in_order
         if not num_workers:
             self.prefetch_factor = prefetch_factor
-        self._turns = Turns()
+        self._turns = Turns(dataset)
 
     # Tools make loaders anew of attributes.  Some look into __dict__ and make one of our class,
     # which has to get what was given; some hand what getattr gives to torch's, which refuses
@@ -187,8 +189,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
     @property
     def _index_sampler(self) -> Any:
         # DataLoader's iterators take their indices from here.
-        workers = self.num_workers > 0
-        return Batches(super()._index_sampler, self._turns, self.dataset, workers)
+        return Batches(super()._index_sampler, self._turns, self.num_workers > 0)
 
     def __iter__(self) -> LoaderIterator:  # type: ignore[override]
         sampler = self._arena_sampler
@@ -209,7 +210,10 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
             torch.empty((), dtype=torch.int64).random_(generator=self.generator)
             maker = self._maker(mover, turn)
             made = Ahead(maker, ahead)
-            maker.stopped = made.stopping
+            # Weakly: what is dropped while its thread puts a batch there, in a garbage collection
+            # at that, goes with the thread's last look at it, and not with the next collection.
+            stopping = WeakMethod(made.stopping)
+            maker.stopped = lambda: (asked := stopping()) is None or asked()
         source = self._index_sampler
         return LoaderIterator(made, turn, self._turns, sampler, mover, self.timeout, source)
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from fastcache.errors import LoaderError
 from fastcache.read.buffers import wishes
 from fastcache.read.keys import in_turn
-from fastcache.read.loader_state import Batches, Turn, Turns, samples_in
 from fastcache.read.moving import Moved, Mover, bytes_in
 from fastcache.read.notes import note
 from fastcache.read.prefetch import Ahead
 from fastcache.read.sampler import ArenaSampler
+from fastcache.read.turns import Batches, Turn, Turns, samples_in
 
 _SHOWN = 8  # samples of a batch that an error names
 

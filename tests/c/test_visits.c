@@ -105,8 +105,7 @@ static void test_threads(void) {
   pthread_t thread[THREADS];
   uint32_t *times = check_alloc(sizeof *times * THREADS * EACH);
   uint8_t *given = check_alloc(THREADS * EACH);
-  for (int i = 0; i < THREADS; i++)
-    pthread_create(&thread[i], NULL, visit_often, times + i * EACH);
+  for (int i = 0; i < THREADS; i++) pthread_create(&thread[i], NULL, visit_often, times + i * EACH);
   for (int i = 0; i < THREADS; i++) pthread_join(thread[i], NULL);
   int twice = 0;
   for (int i = 0; i < THREADS * EACH; i++)
