@@ -1,6 +1,7 @@
 """Datasets and helpers for the tests of ArenaLoader; importable by processes that are spawned."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -11,6 +12,11 @@ import torch
 from torch.utils.data import Dataset
 
 PATIENCE = 60.0  # seconds for anything to happen on a busy machine
+
+
+def told(options: object) -> str:
+    """Return options in words that are the same in each process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(options))
 
 
 class Squares(Dataset):

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from loading import Squares, loader_threads
+from loading import Squares, loader_threads, told
 from reading import assert_equal, photo_set, stacked
 from sampling import Plain, joined
 from torch.utils.data import (
@@ -57,7 +57,7 @@ def order_of(loader):
         {"batch_size": 6, "collate_fn": stacked},
         {"batch_size": 6, "collate_fn": fc.collate},
     ],
-    ids=str,
+    ids=told,
 )
 @pytest.mark.parametrize("ds", [photo_set(COUNT), Squares(COUNT)], ids=["arena", "plain"])
 def test_batches_are_those_of_a_dataloader(ds, options):
@@ -191,7 +191,7 @@ def test_the_signature_is_dataloaders_and_two_more():
         {"multiprocessing_context": "fork"},
         {"num_workers": 1, "prefetch_factor": -1},
     ],
-    ids=str,
+    ids=told,
 )
 def test_what_dataloader_refuses_is_refused(options):
     with pytest.raises((ValueError, TypeError)) as theirs:
@@ -221,7 +221,7 @@ class Stream(IterableDataset):
         ({"device": "cuda:77"}, "device='cuda:77'"),
         ({"device": 77}, "device=77"),
     ],
-    ids=str,
+    ids=told,
 )
 def test_what_is_ours_is_refused_at_once(options, said):
     """A device that does not exist, among others."""

@@ -7,7 +7,7 @@ import random
 
 import pytest
 import torch
-from loading import Squares
+from loading import Squares, told
 from reading import assert_equal, photo_set
 from sampling import Plain, joined
 from torch.utils.data import (
@@ -296,7 +296,7 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=told)
 def test_a_trainer_may_exchange_the_sampler(options):
     loader = fc.ArenaLoader(Plain(COUNT), **copy.copy(options))
     sampler = DistributedSampler(Plain(COUNT), num_replicas=2, rank=1, shuffle=False)
@@ -322,7 +322,7 @@ def test_a_trainer_may_exchange_the_sampler(options):
     assert remade_by_class(again, sampler).ahead == loader.ahead
 
 
-@pytest.mark.parametrize("options", [o for o in OPTIONS if o.get("batch_size", 4)], ids=str)
+@pytest.mark.parametrize("options", [o for o in OPTIONS if o.get("batch_size", 4)], ids=told)
 def test_a_launcher_may_make_torchs_loader_of_it(options):
     loader = fc.ArenaLoader(Plain(COUNT), **{**options, "timeout": 0})
     half = [batch for k, batch in enumerate(loader.batch_sampler) if k % 2]
