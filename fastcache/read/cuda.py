@@ -2,16 +2,23 @@
 
 import atexit
 import os
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data._utils.pin_memory import pin_memory
 
+from fastcache._core.cudart import batch_copy
 from fastcache.errors import ArgumentError, BlockError
 from fastcache.memory.units import format_bytes
 from fastcache.read.locked import Event, LockedBuffers
 from fastcache.read.moving import Copier
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Offsets: TypeAlias = npt.NDArray[np.int64]
 
 _PORTABLE = 1  # cudaHostRegisterPortable: locked for every device
 
@@ -67,7 +74,8 @@ class CudaDevice(Copier):
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        self._device = self.torch_device = device
+        self.name = str(device)
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def lock(self, address: int, size: int) -> None:
@@ -80,10 +88,7 @@ class CudaDevice(Copier):
             # The runtime remembers the error, and torch would raise it at whatever comes next.
             with suppress(RuntimeError):
                 torch.zeros(1, device=self._device)
-        raise BlockError(
-            f"{format_bytes(size)} for a batch cannot be page-locked: {reason}; use smaller "
-            "batches or a smaller prefetch_factor, or leave device= out and move batches yourself"
-        )
+        raise BlockError(f"{format_bytes(size)} cannot be page-locked: {reason}")
 
     def unlock(self, address: int) -> None:
         with torch.cuda.device(self._device):
@@ -92,6 +97,48 @@ class CudaDevice(Copier):
             if int(code) != 0:
                 reason = runtime.cudaGetErrorString(code)
                 raise BlockError(f"page-locked memory could not be unlocked: {reason}")
+
+    def has(self, tensor: torch.Tensor) -> bool:
+        return tensor.device == self._device
+
+    def free_bytes(self) -> int:
+        free, _ = torch.cuda.mem_get_info(self._device)
+        # What torch's allocator holds and does not use is free for us, too.
+        held = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
+        return free + held
+
+    def empty(self, size: int) -> torch.Tensor:
+        with self.on_stream():
+            return torch.empty(size, dtype=torch.uint8, device=self._device)
+
+    @contextmanager
+    def on_stream(self) -> Iterator[None]:
+        with torch.cuda.stream(self._stream):
+            yield
+
+    def copy_into(self, target: torch.Tensor, tensor: torch.Tensor) -> None:
+        with self.on_stream():
+            target.copy_(tensor, non_blocking=True)
+
+    def gather(self, memory: Bytes, starts: Offsets, lengths: Offsets, size: int) -> torch.Tensor:
+        target = self.empty(size)
+        places = np.cumsum(lengths) - lengths
+        copies = batch_copy()
+        if copies is not None and len(starts):
+            to = np.uint64(target.data_ptr()) + places.astype(np.uint64)
+            of = np.uint64(memory.ctypes.data) + starts.astype(np.uint64)
+            with torch.cuda.device(self._device):
+                copies(to, of, lengths.astype(np.uint64), self._stream.cuda_stream)
+            return target
+        with self.on_stream():
+            source = torch.from_numpy(memory)
+            for start, length, place in zip(
+                starts.tolist(), lengths.tolist(), places.tolist(), strict=True
+            ):
+                target[place : place + length].copy_(
+                    source[start : start + length], non_blocking=True
+                )
+        return target
 
     def copy(self, tensor: torch.Tensor, blocking: bool) -> torch.Tensor:
         with torch.cuda.stream(self._stream):

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from fastcache.errors import LoaderError
-from fastcache.read.buffers import wishes
+from fastcache.read.buffers import Wishes, wishing
 from fastcache.read.loader_state import Batches, Turn, Turns, samples_in
 from fastcache.read.moving import Moved, Mover, bytes_in
 from fastcache.read.notes import note
@@ -85,7 +85,7 @@ class BatchMaker:
     def _memory(self) -> AbstractContextManager[None]:
         """Return a context in which the dataset writes batches where they are wanted."""
         mover = self._mover
-        return wishes(self._threads) if mover is None else mover.making(self._threads)
+        return wishing(Wishes(self._threads)) if mover is None else mover.making(self._threads)
 
     def _samples(self, indices: Any) -> Any:
         dataset = self._dataset

@@ -4,16 +4,55 @@ from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from copy import copy
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-from fastcache.read.buffers import wishes
+from fastcache.read.buffers import Finishes, Wishes, wishing
 from fastcache.read.locked import Event, LockedBuffers, PageLocker
 
 
 class Copier(PageLocker, Protocol):
-    """A device with an order of copies of its own: CUDA's, or what stands in for it in tests."""
+    """A device with an order of copies of its own: CUDA's, or what stands in for it in tests.
+
+    Attributes
+    ----------
+    name : str
+        As users know it: "cuda:0".
+    torch_device : torch.device
+    """
+
+    name: str
+    torch_device: torch.device
+
+    def has(self, tensor: torch.Tensor) -> bool:
+        """Return whether a tensor lies on the device."""
+
+    def free_bytes(self) -> int:
+        """Return how much of the device's memory is free."""
+
+    def empty(self, size: int) -> torch.Tensor:
+        """Return a uint8 tensor of shape (size,) on the device; its content is arbitrary."""
+
+    def on_stream(self) -> AbstractContextManager[None]:
+        """Within it, what this thread asks of the device comes in the order of the copies."""
+
+    def copy_into(self, target: torch.Tensor, tensor: torch.Tensor) -> None:
+        """Copy page-locked memory into a tensor on the device, without waiting."""
+
+    def gather(
+        self,
+        memory: npt.NDArray[np.uint8],
+        starts: npt.NDArray[np.int64],
+        lengths: npt.NDArray[np.int64],
+        size: int,
+    ) -> torch.Tensor:
+        """Return pieces of page-locked memory one after the other on the device: uint8 (size,).
+
+        No piece may reach over two of the ranges that were locked. Does not wait.
+        """
 
     def copy(self, tensor: torch.Tensor, blocking: bool) -> torch.Tensor:
         """Return a copy on the device; it is complete when an event after it has passed."""
@@ -26,6 +65,12 @@ class Copier(PageLocker, Protocol):
 
         The tensors' memory is not used again before what that is done has ended.
         """
+
+
+Gather: TypeAlias = Callable[
+    [npt.NDArray[np.uint8], npt.NDArray[np.int64], int | npt.NDArray[np.int64]],
+    torch.Tensor | None,
+]
 
 
 class Moved(NamedTuple):
@@ -54,30 +99,66 @@ class Mover:
         Of that device.
     most : int
         Batches whose copies may be under way at a time; each has page-locked memory.
+    gather : callable, optional
+        What brings rows to the device by itself, as :class:`~fastcache.read.buffers.Wishes` has it.
+    finishing : bool
+        Whether nobody looks at batches before they are moved, so that the last part of a recipe may
+        run on the device.
     """
 
-    def __init__(self, device: Copier, buffers: LockedBuffers, most: int) -> None:
+    def __init__(
+        self,
+        device: Copier,
+        buffers: LockedBuffers,
+        most: int,
+        gather: Gather | None = None,
+        finishing: bool = False,
+    ) -> None:
         self._device = device
         self.buffers = buffers
         self._most = most
+        self._gather = gather
+        self._finishing = finishing
+        self._finishes: Finishes | None = None
         self._under_way: deque[Event] = deque()
 
     def making(self, threads: int | None) -> AbstractContextManager[None]:
-        """Within it, the dataset's batches are written into page-locked memory at once."""
+        """Within it, the dataset's batches are written into page-locked memory at once.
+
+        With `gather` they come to the device without that.
+        """
+        self.wait()
+        self._finishes = Finishes() if self._finishing else None
+        made = Wishes(threads, self.buffers.new_bytes, self._gather, self._finishes)
+        return wishing(made)
+
+    def wait(self) -> None:
+        """Wait until there may be one more batch under way."""
         while len(self._under_way) >= self._most:
             self._under_way.popleft().synchronize()
-        return wishes(threads, self.buffers.new_bytes)
 
     def move(self, batch: Any) -> Moved:
         """Return a batch with its tensors on the device; whatever else is in it stays.
 
-        Tensors on another device than the CPU stay, too.
+        Tensors on another device than the CPU stay, too. What was left to be done there is done.
         """
         wholes: dict[int, torch.Tensor] = {}  # memory on the device, by where it was in ours
         staged: list[torch.Tensor] = []
         others: list[torch.Tensor] = []
 
         def moved(tensor: torch.Tensor) -> torch.Tensor:
+            finish = None if self._finishes is None else self._finishes.of(tensor)
+            there = arrived(tensor)
+            if finish is None:
+                return there
+            with self._device.on_stream():
+                others.append(finish(there))
+            return others[-1]
+
+        def arrived(tensor: torch.Tensor) -> torch.Tensor:
+            if self._device.has(tensor):
+                others.append(tensor)
+                return tensor
             if tensor.device.type != "cpu":
                 return tensor
             dense = type(tensor) is torch.Tensor and tensor.layout is torch.strided
@@ -96,6 +177,7 @@ class Mover:
             return there.set_(whole, ours.storage_offset(), ours.size(), ours.stride())
 
         made = map_tensors(moved, batch)
+        self._finishes = None
         event = self._device.event()
         for memory in staged:
             self.buffers.copied(memory, event)

@@ -1,11 +1,11 @@
 """Batches on their way to a device: with a stand-in whose copies are as late as they may be."""
 
-import threading
 from collections import OrderedDict, UserDict, defaultdict, namedtuple
 from types import MappingProxyType
 
 import pytest
 import torch
+from late_device import LateDevice
 from reading import assert_equal, every_field, make_arena, photo_set, rows_of_sizes
 from torch.utils.data import DataLoader, default_collate
 
@@ -16,80 +16,6 @@ from fastcache.read.locked import LockedBuffers
 from fastcache.read.moving import Mover, bytes_in, map_tensors
 from fastcache.read.view import ArenaView
 from fastcache.schema import Image
-
-
-class LateEvent:
-    """Passes once somebody waits for it, or the device catches up."""
-
-    def __init__(self, device, place):
-        self.device, self.place = device, place
-
-    def query(self):
-        return self.device.done >= self.place
-
-    def synchronize(self):
-        self.device.catch_up(self.place)
-
-
-class LateDevice:
-    """Copies nothing before somebody has to wait for it: memory used too early shows.
-
-    What stands for the device's memory is ordinary memory.
-    """
-
-    def __init__(self, most_locked=1 << 40):
-        self.locked = {}
-        self.most_locked = most_locked
-        self.asked = self.done = 0
-        self.work = []
-        self.lock_ = threading.RLock()
-        self.handed = []
-        self.copies = []
-
-    def lock(self, address, size):
-        if sum(self.locked.values()) + size > self.most_locked:
-            raise BlockError(f"{size} bytes cannot be page-locked: out of memory")
-        assert address % 4096 == size % 4096 == 0
-        self.locked[address] = size
-
-    def unlock(self, address):
-        del self.locked[address]
-
-    def copy(self, tensor, blocking):
-        target = torch.full_like(tensor, 77)
-        with self.lock_:
-            self.asked += 1
-            self.copies.append((tensor.numel() * tensor.element_size(), blocking))
-            # As a device does: it knows the address, and keeps nothing alive.
-            source = tensor.numpy().__array_interface__["data"][0] if not blocking else None
-            self.work.append((target, source, tensor if blocking else None))
-            if blocking:
-                self.catch_up(self.asked)
-        return target
-
-    def catch_up(self, place):
-        with self.lock_:
-            while self.done < place:
-                target, address, tensor = self.work.pop(0)
-                if tensor is None:
-                    pages = next(a for a, n in self.locked.items() if a <= address < a + n)
-                    assert address + target.nbytes <= pages + self.locked[pages]
-                    tensor = torch.frombuffer(memory_at(address, target.nbytes), dtype=torch.uint8)
-                target.copy_(tensor)
-                self.done += 1
-
-    def event(self):
-        return LateEvent(self, self.asked)
-
-    def hand_over(self, event, tensors):
-        event.synchronize()
-        self.handed.append(len(tensors))
-
-
-def memory_at(address, size):
-    import ctypes
-
-    return (ctypes.c_uint8 * size).from_address(address)
 
 
 @pytest.fixture
@@ -284,7 +210,7 @@ def test_closing_waits_for_copies_and_leaves_what_is_lent():
 def test_memory_that_cannot_be_locked_is_an_error_in_the_loop(device):
     device.most_locked = 100_000
     batches = iter(batches_of(photo_set(64, (40, 44)), 16))
-    with pytest.raises(BlockError, match="cannot be page-locked"):
+    with pytest.raises(BlockError, match=r"cannot be page-locked: .*; use smaller batches"):
         list(batches)
     assert device.buffers.locked_bytes <= 100_000
 
@@ -356,7 +282,7 @@ def fake_cuda(monkeypatch):
 def test_the_runtimes_refusals_say_why_and_what_to_do(fake_cuda):
     fake_cuda(0).lock(4096, 8192)
     fake_cuda(0).unlock(4096)
-    with pytest.raises(BlockError, match=r"8.00 KiB .* page-locked: out of memory; use smaller"):
+    with pytest.raises(BlockError, match=r"8.00 KiB cannot be page-locked: out of memory"):
         fake_cuda(2).lock(4096, 8192)
     with pytest.raises(BlockError, match="unlocked: out of memory"):
         fake_cuda(2).unlock(4096)
