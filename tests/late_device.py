@@ -5,8 +5,11 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fastcache.errors import BlockError
+from fastcache.read import cuda
+from fastcache.read.locked import LockedBuffers
 
 ALL = 1 << 60
 
@@ -24,6 +27,20 @@ class LateEvent:
         self.device.catch_up(self.place)
 
 
+class _Owning(TorchDispatchMode):
+    """Notes whatever torch makes within it as a device's."""
+
+    def __init__(self, device):
+        super().__init__()
+        self.device = device
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.device.owned(made)
+        return made
+
+
 class LateDevice:
     """Copies nothing before somebody has to wait for it: memory used too early shows.
 
@@ -32,6 +49,7 @@ class LateDevice:
 
     torch_device = torch.device("cpu")
     name = "late:0"
+    gathers_by = "a stand-in"
 
     def __init__(self, most_locked=1 << 40, room=ALL):
         self.locked = {}
@@ -74,7 +92,8 @@ class LateDevice:
     def on_stream(self):
         """What is asked for within it comes after all copies up to now."""
         self.catch_up(self.asked)
-        yield
+        with _Owning(self):
+            yield
 
     def copy(self, tensor, blocking):
         return self._enqueue(self.owned(torch.full_like(tensor, 77)), tensor, blocking)
@@ -123,6 +142,16 @@ class LateDevice:
     def hand_over(self, event, tensors):
         event.synchronize()
         self.handed.append(len(tensors))
+
+
+def pretend(monkeypatch, device=None):
+    """Have fastcache take a stand-in for its CUDA device, and return that."""
+    late = device or LateDevice()
+    late.buffers = LockedBuffers(late)
+    there = torch.device("cuda", 0)
+    monkeypatch.setattr(cuda, "checked_device", lambda device, argument="": device and there)
+    monkeypatch.setattr(cuda, "opened", lambda device: (late, late.buffers))
+    return late
 
 
 def memory_at(address, size):

@@ -14,16 +14,19 @@ from torch.utils.data._utils.pin_memory import pin_memory
 from fastcache._core.cudart import batch_copy
 from fastcache.errors import ArgumentError, BlockError
 from fastcache.memory.units import format_bytes
+from fastcache.read.copier import Copier
 from fastcache.read.locked import Event, LockedBuffers
-from fastcache.read.moving import Copier
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Offsets: TypeAlias = npt.NDArray[np.int64]
 
+# What torch raises when a device has no memory left.
+DeviceMemoryError = torch.cuda.OutOfMemoryError
+
 _PORTABLE = 1  # cudaHostRegisterPortable: locked for every device
 
 
-def checked_device(device: Any) -> torch.device | None:
+def checked_device(device: Any, argument: str = "device") -> torch.device | None:
     """Return what a user's ``device=`` means.
 
     Parameters
@@ -31,6 +34,8 @@ def checked_device(device: Any) -> torch.device | None:
     device : str, torch.device, int or None
         None, "cpu", "cuda", or one of the CUDA devices: "cuda:1" or 1. Without a number it is the
         one that is current where an iteration begins.
+    argument : str
+        What the user calls it.
 
     Raises
     ------
@@ -45,22 +50,27 @@ def checked_device(device: Any) -> torch.device | None:
         # An int means the device with that number wherever torch takes one.
         made = torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise ArgumentError(f"device={device!r}: give 'cpu', 'cuda', 'cuda:0' or None") from error
+        raise ArgumentError(
+            f"{argument}={device!r}: give 'cpu', 'cuda', 'cuda:0' or None"
+        ) from error
     if made.type == "cpu":
         return made
     if made.type != "cuda":
         raise ArgumentError(
-            f"device={device!r}: batches are moved to CUDA devices; leave device= out, and move "
-            "them yourself"
+            f"{argument}={device!r}: batches are moved to CUDA devices; leave {argument}= out, and "
+            "move them yourself"
         )
     count = torch.cuda.device_count()
     if not torch.cuda.is_available() or count == 0:
         raise ArgumentError(
-            f"device={device!r}: torch sees no CUDA device here; install a torch with CUDA and a "
-            "driver for it, or leave device= out"
+            f"{argument}={device!r}: torch sees no CUDA device here (it is version "
+            f"{torch.__version__}, for CUDA {torch.version.cuda}); install a torch with CUDA and a "
+            f"driver for it, or leave {argument}= out"
         )
     if made.index is not None and made.index >= count:
-        raise ArgumentError(f"device={device!r}: there are {count}, 'cuda:0' to 'cuda:{count - 1}'")
+        raise ArgumentError(
+            f"{argument}={device!r}: there are {count}, 'cuda:0' to 'cuda:{count - 1}'"
+        )
     return made
 
 
@@ -97,6 +107,10 @@ class CudaDevice(Copier):
             if int(code) != 0:
                 reason = runtime.cudaGetErrorString(code)
                 raise BlockError(f"page-locked memory could not be unlocked: {reason}")
+
+    @property
+    def gathers_by(self) -> str:
+        return "cudaMemcpyAsync" if batch_copy() is None else "cudaMemcpyBatchAsync"
 
     def has(self, tensor: torch.Tensor) -> bool:
         return tensor.device == self._device

@@ -211,6 +211,9 @@ class LoaderIterator(Iterator[Any]):
         if self._mover is not None and made.moved is not None:
             batch = self._mover.hand_over(made.moved)
             turn.meter.locked_bytes = self._mover.buffers.locked_bytes
+            if self._mover.gather is not None:
+                turn.meter.arena_locked_bytes = self._mover.gather.locked_bytes
+                turn.meter.gathered_by = self._mover.gather.way
         turn.meter.buffers, turn.meter.buffers_most = self._ahead.held, self._ahead.most
         turn.meter.delivered(samples, made.size, asked, perf_counter())
         return batch

@@ -4,73 +4,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from copy import copy
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from fastcache.read.buffers import Finishes, Wishes, wishing
-from fastcache.read.locked import Event, LockedBuffers, PageLocker
-
-
-class Copier(PageLocker, Protocol):
-    """A device with an order of copies of its own: CUDA's, or what stands in for it in tests.
-
-    Attributes
-    ----------
-    name : str
-        As users know it: "cuda:0".
-    torch_device : torch.device
-    """
-
-    name: str
-    torch_device: torch.device
-
-    def has(self, tensor: torch.Tensor) -> bool:
-        """Return whether a tensor lies on the device."""
-
-    def free_bytes(self) -> int:
-        """Return how much of the device's memory is free."""
-
-    def empty(self, size: int) -> torch.Tensor:
-        """Return a uint8 tensor of shape (size,) on the device; its content is arbitrary."""
-
-    def on_stream(self) -> AbstractContextManager[None]:
-        """Within it, what this thread asks of the device comes in the order of the copies."""
-
-    def copy_into(self, target: torch.Tensor, tensor: torch.Tensor) -> None:
-        """Copy page-locked memory into a tensor on the device, without waiting."""
-
-    def gather(
-        self,
-        memory: npt.NDArray[np.uint8],
-        starts: npt.NDArray[np.int64],
-        lengths: npt.NDArray[np.int64],
-        size: int,
-    ) -> torch.Tensor:
-        """Return pieces of page-locked memory one after the other on the device: uint8 (size,).
-
-        No piece may reach over two of the ranges that were locked. Does not wait.
-        """
-
-    def copy(self, tensor: torch.Tensor, blocking: bool) -> torch.Tensor:
-        """Return a copy on the device; it is complete when an event after it has passed."""
-
-    def event(self) -> Event:
-        """Return an event after all copies up to now."""
-
-    def hand_over(self, event: Event, tensors: list[torch.Tensor]) -> None:
-        """Have what the calling thread asks of the device from now on wait for the event.
-
-        The tensors' memory is not used again before what that is done has ended.
-        """
-
-
-Gather: TypeAlias = Callable[
-    [npt.NDArray[np.uint8], npt.NDArray[np.int64], int | npt.NDArray[np.int64]],
-    torch.Tensor | None,
-]
+from fastcache.read.copier import Copier, RowGather
+from fastcache.read.locked import Event, LockedBuffers
 
 
 class Moved(NamedTuple):
@@ -99,8 +39,8 @@ class Mover:
         Of that device.
     most : int
         Batches whose copies may be under way at a time; each has page-locked memory.
-    gather : callable, optional
-        What brings rows to the device by itself, as :class:`~fastcache.read.buffers.Wishes` has it.
+    gather : RowGather, optional
+        What brings rows to the device by itself.
     finishing : bool
         Whether nobody looks at batches before they are moved, so that the last part of a recipe may
         run on the device.
@@ -111,13 +51,13 @@ class Mover:
         device: Copier,
         buffers: LockedBuffers,
         most: int,
-        gather: Gather | None = None,
+        gather: RowGather | None = None,
         finishing: bool = False,
     ) -> None:
         self._device = device
         self.buffers = buffers
         self._most = most
-        self._gather = gather
+        self.gather = gather
         self._finishing = finishing
         self._finishes: Finishes | None = None
         self._under_way: deque[Event] = deque()
@@ -129,7 +69,7 @@ class Mover:
         """
         self.wait()
         self._finishes = Finishes() if self._finishing else None
-        made = Wishes(threads, self.buffers.new_bytes, self._gather, self._finishes)
+        made = Wishes(threads, self.buffers.new_bytes, self.gather, self._finishes)
         return wishing(made)
 
     def wait(self) -> None:
@@ -232,10 +172,18 @@ def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], value: Any) ->
     return value
 
 
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    """Return the tensors of a batch, in nested tuples, lists and dicts."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    found: list[torch.Tensor] = []
+    for part in value if isinstance(value, tuple | list) else ():
+        found += tensors_in(part)
+    return found
+
+
 def bytes_in(value: Any) -> int:
     """Return how many bytes the tensors of a batch have."""
-    if isinstance(value, torch.Tensor):
-        return value.numel() * value.element_size()
-    if isinstance(value, Mapping):
-        return sum(map(bytes_in, value.values()))
-    return sum(map(bytes_in, value)) if isinstance(value, tuple | list) else 0
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors_in(value))

@@ -19,9 +19,16 @@ from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
 from fastcache.read.fetch import FetchReader
 from fastcache.read.paged import ask_ahead, paged_in
-from fastcache.read.pipeline import Pipeline
+from fastcache.read.pipeline import Pipeline, Transform
 from fastcache.read.readers import make_reader, make_readers
-from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
+from fastcache.schema import (
+    Derived,
+    Nothing,
+    Structure,
+    Text,
+    field_from_json,
+    structure_from_json,
+)
 
 _PATHS = Text()
 _CLOSED = "the dataset is closed: its arena was given back"
@@ -65,9 +72,34 @@ class ArenaReader:
         return self.arena.closed
 
     @property
+    def home(self) -> str:
+        """Where what samples are made of lies: "ram", "disk", or a device."""
+        return self.arena.home
+
+    @property
     def readers(self) -> dict[str, Reader]:
         """The reader of each column."""
         return self._open()[0]
+
+    def pipeline(
+        self,
+        structure: Structure,
+        transform: Transform,
+        target_transform: Transform,
+        as_pil: bool,
+    ) -> Pipeline:
+        """Return what makes samples of rows; arguments as for :class:`Pipeline`."""
+        return Pipeline(structure, self.fields, transform, target_transform, as_pil)
+
+    def gather(
+        self,
+        readers: Mapping[str, Reader],
+        rows: Mapping[str, Rows],
+        threads: int,
+        pipeline: Pipeline,
+    ) -> dict[str, Any]:
+        """Return the columns of a batch; arguments as for :func:`gather`, of that pipeline."""
+        return gather(readers, rows, threads)
 
     def readers_over(self, pipeline: Pipeline) -> Mapping[str, Reader]:
         """Return the readers of what samples consist of, as a pipeline sees them.
@@ -93,20 +125,22 @@ class ArenaReader:
         decoded is a NotKeptError.
         """
         with self._at_arena():
+            mixed, why = self._no_arrays()
             columns = {
                 name: self.arena.column(name)
                 for name, field in self.fields.items()
-                if not isinstance(field, Nothing | Derived) and name not in self._mixed
+                if not isinstance(field, Nothing | Derived) and name not in mixed
             }
         arrays = _Arrays({name: _whole(column) for name, column in columns.items()})
-        arrays.mixed = self._mixed
+        arrays.mixed, arrays.why = mixed, why
         return MappingProxyType(arrays)
 
-    @property
-    def _mixed(self) -> Collection[str]:
-        """Names of columns whose samples are not all kept decoded."""
-        mixed: dict[str, object] = self.catalog.get("kept", {})
-        return mixed.keys()
+    def _no_arrays(self) -> tuple[Collection[str], str]:
+        """Return the columns of which there are no arrays, and why."""
+        return self.catalog.get("kept", {}).keys(), (
+            "its samples are not all kept decoded (report tells how many are). Read them through "
+            'the dataset, or pass keep="decoded"'
+        )
 
     @property
     def late(self) -> list[tuple[str, str]]:
@@ -135,6 +169,9 @@ class ArenaReader:
         paging = self.arena.paging
         if paging is not None:
             ask_ahead(paging, self.readers, rows)
+
+    def check_savable(self) -> None:
+        """Raise ArgumentError if the arena has not all that a file of it must have."""
 
     def close(self) -> None:
         """Let go of the arena's memory, and close it; if others still hold it, all is as before."""
@@ -173,13 +210,11 @@ class _Arrays(dict[str, Any]):
     """Columns by name; says why some are not among them."""
 
     mixed: Collection[str] = ()
+    why: str = ""
 
     def __missing__(self, name: str) -> Any:
         if name in self.mixed:
-            raise NotKeptError(
-                f"column {name!r} is no array: its samples are not all kept decoded (report tells "
-                'how many are). Read them through the dataset, or pass keep="decoded"'
-            )
+            raise NotKeptError(f"column {name!r} is no array: {self.why}")
         raise KeyError(name)
 
 

@@ -19,7 +19,7 @@ from fastcache.read.folder import FolderFace, LabelList, NotedList
 from fastcache.read.holder import ArenaHolder
 from fastcache.read.notes import note
 from fastcache.read.pipeline import Pipeline, Transform
-from fastcache.read.reader import ArenaReader, gather
+from fastcache.read.reader import ArenaReader
 from fastcache.schema import Structure
 
 _Self = TypeVar("_Self", bound="ArenaView")
@@ -39,7 +39,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
 
     Parameters
     ----------
-    arena : Arena
+    arena : Arena or ArenaReader
         Committed; closed by `close`.
     transform, transform_input, target_transform, output, threads
         As for :class:`~fastcache.ArenaDataset`.
@@ -47,7 +47,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
 
     def __init__(
         self,
-        arena: Arena,
+        arena: Arena | ArenaReader,
         *,
         transform: Transform = None,
         transform_input: str = "pil",
@@ -58,7 +58,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         check_choice("transform_input", transform_input, INPUTS)
         check_choice("output", output, OUTPUTS)
         self._threads = resolve_threads(threads)
-        self._reader = ArenaReader(arena)
+        self._reader = arena if isinstance(arena, ArenaReader) else ArenaReader(arena)
         self._selected = None
         self._labels = None
         self._samples = None
@@ -78,8 +78,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
 
     def _make_pipeline(self, transform: Transform, target_transform: Transform) -> Pipeline:
         as_pil = self._transform_input == "pil"
-        fields = self._reader.fields
-        made = Pipeline(self._structure, fields, transform, target_transform, as_pil)
+        made = self._reader.pipeline(self._structure, transform, target_transform, as_pil)
         if made.field is not None:
             self._reader.readers_over(made)  # what it cannot make of them is said now
         return made
@@ -127,7 +126,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
             readers = {**readers, label: self._labels}
             rows[label] = positions
         with self._reader.paged(at):
-            columns = gather(readers, rows, self._threads)
+            columns = self._reader.gather(readers, rows, self._threads, self._pipeline)
         picks = {name: reader.pick for name, reader in readers.items()}
         if isinstance(self._structure, str) and not readers[self._structure].stacks:
             pick, values = picks[self._structure], columns[self._structure]
@@ -212,7 +211,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         lines = [f"Number of datapoints: {count}"]
         if "root" in catalog["attributes"]:
             lines.append(f"Root location: {printable(catalog['attributes']['root'])}")
-        home = "" if self._reader.closed else f" in {self._reader.arena.home}"
+        home = "" if self._reader.closed else f" in {self._reader.home}"
         lines.append(f"Arena: {format_bytes(catalog['report']['arena_bytes'])}{home}")
         lines += [f"Column {n}: {c['row']}" for n, c in catalog["report"]["columns"].items()]
         for name, given in (

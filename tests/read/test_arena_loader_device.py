@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import pytest
 import torch
-from late_device import LateDevice
+from late_device import LateDevice, pretend
 from reading import assert_equal, every_field, make_arena, photo_set, rows_of_sizes
 from torch.utils.data import DataLoader, default_collate
 
@@ -21,13 +21,7 @@ from fastcache.schema import Image
 @pytest.fixture
 def device(monkeypatch):
     """A stand-in that ArenaLoader takes for a CUDA device."""
-    late = LateDevice()
-    buffers = LockedBuffers(late)
-    there = torch.device("cuda", 0)
-    monkeypatch.setattr(cuda, "checked_device", lambda device: device and there)
-    monkeypatch.setattr(cuda, "opened", lambda device: (late, buffers))
-    late.buffers = buffers
-    return late
+    return pretend(monkeypatch)
 
 
 def batches_of(ds, size=4, **options):
