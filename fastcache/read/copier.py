@@ -18,15 +18,14 @@ class Copier(PageLocker, Protocol):
     name : str
         As users know it: "cuda:0".
     torch_device : torch.device
-    gathers_by : str
-        The function of the runtime that `gather` uses.
     """
 
     name: str
     torch_device: torch.device
 
     @property
-    def gathers_by(self) -> str: ...
+    def gathers_by(self) -> str:
+        """The function of the runtime that `gather` uses."""
 
     def has(self, tensor: torch.Tensor) -> bool:
         """Return whether a tensor lies on the device."""

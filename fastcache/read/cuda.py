@@ -110,6 +110,7 @@ class CudaDevice(Copier):
 
     @property
     def gathers_by(self) -> str:
+        """The function of the runtime that `gather` uses."""
         return "cudaMemcpyAsync" if batch_copy() is None else "cudaMemcpyBatchAsync"
 
     def has(self, tensor: torch.Tensor) -> bool:
@@ -140,7 +141,7 @@ class CudaDevice(Copier):
         copies = batch_copy()
         if copies is not None and len(starts):
             to = np.uint64(target.data_ptr()) + places.astype(np.uint64)
-            of = np.uint64(memory.ctypes.data) + starts.astype(np.uint64)
+            of = np.uint64(memory.__array_interface__["data"][0]) + starts.astype(np.uint64)
             with torch.cuda.device(self._device):
                 copies(to, of, lengths.astype(np.uint64), self._stream.cuda_stream)
             return target

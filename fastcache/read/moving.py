@@ -116,11 +116,13 @@ class Mover:
             there = torch.empty(0, dtype=ours.dtype, device=wholes[place].device)
             return there.set_(whole, ours.storage_offset(), ours.size(), ours.stride())
 
-        made = map_tensors(moved, batch)
-        self._finishes = None
-        event = self._device.event()
-        for memory in staged:
-            self.buffers.copied(memory, event)
+        try:
+            made = map_tensors(moved, batch)
+        finally:  # the device may have no memory for the second of two tensors
+            self._finishes = None
+            event = self._device.event()
+            for memory in staged:
+                self.buffers.copied(memory, event)
         self._under_way.append(event)
         return Moved(made, event, [*wholes.values(), *others])
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from fastcache._core.block import Block
-from fastcache.errors import ArgumentError, BlockError, ClosedError
+from fastcache.errors import ArgumentError, BlockError, ClosedError, ForkedError
 from fastcache.memory.arena import Arena
 from fastcache.memory.units import format_bytes
 from fastcache.memory.writable import map_again
@@ -90,8 +90,8 @@ class PinnedArena:
 
         Raises
         ------
-        ClosedError
-            If the arena was closed.
+        ClosedError, ForkedError
+            If the arena was closed; in a forked child.
         IndexError
             For pieces that are not within the memory.
         """
@@ -105,8 +105,13 @@ class PinnedArena:
             raise IndexError(f"pieces of a column reach beyond its {memory.size} bytes")
         total = int(sizes.sum())
         pieces = split(*merged(starts + offset, sizes), self._cuts)
+        if os.getpid() != self._process:
+            raise ForkedError(
+                "a forked child asked for rows of an arena that its parent has page-locked: make "
+                "the loader there"
+            )
         with self._lock:
-            if self._block is None or os.getpid() != self._process:
+            if self._block is None:
                 raise ClosedError("the dataset is closed: its arena is not page-locked any more")
             view = np.frombuffer(memoryview(self._block), np.uint8)
             try:
@@ -119,10 +124,12 @@ class PinnedArena:
 
     def close(self) -> None:
         """Unlock the arena, after waiting for what reads it; a second call does nothing."""
+        if os.getpid() != self._process:
+            return  # a forked child has locked nothing, and a thread of its parent may hold ours
         with self._lock:
             block, self._block = self._block, None
-            if block is None or os.getpid() != self._process:
-                return  # a forked child has locked nothing
+            if block is None:
+                return
             for _, event in self._events.values():
                 event.synchronize()
             self._events.clear()

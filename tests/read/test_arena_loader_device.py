@@ -148,6 +148,28 @@ def test_other_tensor_types_are_copied_as_they_are():
     assert copied.tolist() == list(range(6))
 
 
+def test_a_copy_that_is_under_way_is_waited_for_when_the_next_one_fails():
+    """A10: the device's memory may end in the middle of a batch."""
+    late = LateDevice()
+    mover = Mover(late, LockedBuffers(late), 2)
+    images, labels = torch.zeros(9000), torch.ones(5)
+    ask = late.copy
+
+    def copy(tensor, blocking):
+        if late.asked:
+            raise MemoryError("CUDA out of memory")
+        return ask(tensor, blocking)
+
+    late.copy = copy
+    with pytest.raises(MemoryError):
+        mover.move([images, labels])
+    (address,) = [a for a, size in late.locked.items() if size > 4096]
+    assert mover.buffers.new_bytes(36_000).data_ptr() != address
+    late.catch_up(late.asked)
+    mover.close()
+    assert len(late.locked) == 0
+
+
 # -- page-locked memory --------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import torch
 from images import write_class_folder
 from late_device import LateDevice, pretend
 from reading import assert_equal, every_field, make_arena, photo_set, photos, rows_of_sizes
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 import fastcache as fc
 from fastcache import transforms as T
@@ -26,6 +26,7 @@ from fastcache.read.cuda import DeviceMemoryError
 from fastcache.read.device_arena import to_device
 from fastcache.read.device_columns import Place
 from fastcache.read.device_finish import DeviceFinish
+from fastcache.read.loader_device import check_device
 from fastcache.read.moving import tensors_in
 from fastcache.read.view import ArenaView
 from fastcache.schema import Image, Mask, Text
@@ -294,6 +295,18 @@ def test_it_stays_in_its_process(device):
         fc.ArenaLoader(ds, 4, num_workers=1)
     assert_equal(copy.copy(ds)[2], ds[2])
     assert_equal(copy.deepcopy(ds)[2], ds[2])
+
+
+def test_a_loader_for_another_device_is_refused(device):
+    ds, _ = pair(device)
+    device.torch_device = torch.device("cuda", 0)
+    for other in ("cpu", "cuda:1"):
+        with pytest.raises(ArgumentError, match=rf"device='{other}': .*memory of late:0"):
+            check_device(ds, torch.device(other), None, 0)
+    for same in (None, torch.device("cuda"), torch.device("cuda:0")):
+        check_device(Subset(ds, [1, 2]), same, None, 0)
+    with pytest.raises(ArgumentError, match="already; leave pin= out"):
+        check_device(ds, torch.device("cuda"), "arena", 0)
 
 
 def test_its_pixels_are_no_arrays_and_no_file(device, tmp_path):

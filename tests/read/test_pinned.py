@@ -15,7 +15,7 @@ from reading import assert_equal, every_field, make_arena, photo_set, photos
 from torch.utils.data import ConcatDataset, DataLoader, Subset
 
 import fastcache as fc
-from fastcache.errors import ArgumentError, BlockError, ClosedError
+from fastcache.errors import ArgumentError, BlockError, ClosedError, ForkedError
 from fastcache.memory.layout import plan_layout
 from fastcache.memory.writable import map_again
 from fastcache.read import cuda, pinned
@@ -311,7 +311,12 @@ def test_a_forked_child_unlocks_nothing(device):
     child = os.fork()
     if child == 0:
         made.close()
-        os._exit(0 if device.locked == locked and not pinned._pinned.arenas else 1)
+        column = ds._reader.readers["image"]._bytes
+        try:
+            made.gather(device, column, np.zeros(1, np.int64), 1)
+        except ForkedError:
+            os._exit(0 if device.locked == locked and not pinned._pinned.arenas else 1)
+        os._exit(2)
     assert os.waitpid(child, 0)[1] == 0
     assert_equal(list(loader_of(ds, 16)), list(DataLoader(ds, 16)))
 
