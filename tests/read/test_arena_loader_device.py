@@ -1,8 +1,10 @@
 """Batches on their way to a device: with a stand-in whose copies are as late as they may be."""
 
+import ctypes
 from collections import OrderedDict, UserDict, defaultdict, namedtuple
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from late_device import LateDevice, pretend
@@ -302,6 +304,43 @@ def test_the_runtimes_refusals_say_why_and_what_to_do(fake_cuda):
         fake_cuda(2).lock(4096, 8192)
     with pytest.raises(BlockError, match="unlocked: out of memory"):
         fake_cuda(2).unlock(4096)
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_pieces_of_locked_memory_are_copied_by_address(fake_cuda, monkeypatch, batch):
+    """F1: what CUDA is asked for, with processors' memory in the place of the device's."""
+    streams = []
+
+    def copies(targets, sources, sizes, stream):
+        streams.append(stream)
+        assert {array.dtype for array in (targets, sources, sizes)} == {np.dtype(np.uint64)}
+        for places in zip(targets.tolist(), sources.tolist(), sizes.tolist(), strict=True):
+            ctypes.memmove(*places)
+
+    made = fake_cuda(0)
+    monkeypatch.setattr(torch.cuda, "stream", Nothing)
+    monkeypatch.setattr(cuda, "batch_copy", lambda: copies if batch else None)
+    made.empty = lambda size: torch.full((size,), 77, dtype=torch.uint8)
+    made._stream = SimpleNamespace(cuda_stream=1234)
+    memory = np.random.default_rng(0).integers(0, 256, 5000, np.uint8)
+    starts, lengths = np.array([4000, 10, 700]), np.array([1000, 1, 300])
+    got = made.gather(memory, starts, lengths, 1301)
+    wanted = [memory[s : s + n] for s, n in zip(starts, lengths, strict=True)]
+    assert (got.numpy() == np.concatenate(wanted)).all()
+    assert streams == [1234] * batch
+    assert made.gathers_by == ("cudaMemcpyBatchAsync" if batch else "cudaMemcpyAsync")
+    none = np.empty(0, np.int64)
+    assert made.gather(memory, none, none, 0).numel() == 0
+    target = torch.empty(1000, dtype=torch.uint8)
+    made.copy_into(target, torch.from_numpy(memory[:1000]))
+    assert (target.numpy() == memory[:1000]).all()
+
+
+def test_free_memory_counts_what_torch_holds_and_does_not_use(fake_cuda, monkeypatch):
+    for name, value in (("mem_get_info", (1000, 5000)), ("memory_reserved", 700)):
+        monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 400)
+    assert fake_cuda(0).free_bytes() == 1300
 
 
 def test_devices_are_looked_for_where_there_are_some(monkeypatch):

@@ -22,6 +22,7 @@ from fastcache.errors import (
     ForkedError,
     NotKeptError,
 )
+from fastcache.read import cuda
 from fastcache.read.cuda import DeviceMemoryError
 from fastcache.read.device_arena import to_device
 from fastcache.read.device_columns import Place
@@ -363,8 +364,8 @@ def test_the_real_device_gathers_the_same(tmp_path):
 @needs_cuda
 def test_a_hostile_stream_never_sees_another_batch_of_the_device():
     """F1: 10,000 batches that the device gathers, used behind long kernels on another stream."""
-    late = Place(*fc.read.cuda.opened(torch.device("cuda")))
-    ds = ArenaView(to_device(make_arena(*photos(512, (32, 32))), late))
+    there = Place(*cuda.opened(torch.device("cuda")))
+    ds = ArenaView(to_device(make_arena(*photos(512, (32, 32))), there))
     wanted = [images.sum().item() for images, _ in DataLoader(photo_set(512, (32, 32)), 32)]
     stream, heat = torch.cuda.Stream(), torch.rand(1024, 1024, device="cuda")
     wrong = torch.zeros((), device="cuda", dtype=torch.int64)
