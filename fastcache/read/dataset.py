@@ -10,7 +10,7 @@ from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
 from fastcache.memory.budget import BudgetLike
 from fastcache.read.device_home import decoded_only, opened_at, place_of
-from fastcache.read.pipeline import Transform, check_transform
+from fastcache.read.transform_steps import Transform, check_transform
 from fastcache.read.view import INPUTS, OUTPUTS, ArenaView, check_choice
 from fastcache.sources import as_source
 from fastcache.sources.base import Source
@@ -213,7 +213,7 @@ class ArenaDataset(ArenaView):
         for name, given in (("transform", transform), ("target_transform", target_transform)):
             check_transform(name, given)  # now, and not when everything is decoded
         made = as_source(source, infer=infer, frozen=frozen, parallel=parallel, color=color)
-        reader = opened_at(place, lambda accept: make_arena(made, options, accept), threads)
+        reader = opened_at(place, lambda accept: make_arena(made, options, accept), threads, seed)
         try:
             super().__init__(
                 reader,
@@ -222,6 +222,7 @@ class ArenaDataset(ArenaView):
                 target_transform=target_transform,
                 output=output,
                 threads=threads,
+                seed=seed,
             )
         except BaseException:
             with suppress(BufferError):  # a frame of this traceback looks at the memory:

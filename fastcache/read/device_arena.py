@@ -26,17 +26,17 @@ from fastcache.read.cuda import DeviceMemoryError
 from fastcache.read.device_columns import DeviceDenseReader, DeviceWindowReader, Place
 from fastcache.read.device_recipe import DevicePipeline
 from fastcache.read.device_room import REMEDIES, DeviceRoom, bytes_there, device_facts
-from fastcache.read.keys import Keys
 from fastcache.read.moving import tensors_in
-from fastcache.read.pipeline import Pipeline, Transform
+from fastcache.read.pipeline import Pipeline
 from fastcache.read.reader import ArenaReader
 from fastcache.read.readers import make_reader
+from fastcache.read.transform_steps import Transform
 from fastcache.read.window import WindowReader
 from fastcache.read.window_statistics import StatisticsReader
 from fastcache.schema import Derived, Field, Structure, WindowStatistics, field_from_json
 
 
-def to_device(arena: Arena, place: Place, threads: int | None = None) -> ArenaReader:
+def to_device(arena: Arena, place: Place, threads: int | None = None, seed: int = 0) -> ArenaReader:
     """Put an arena's large columns into a device's memory, and give the arena back.
 
     Parameters
@@ -44,7 +44,7 @@ def to_device(arena: Arena, place: Place, threads: int | None = None) -> ArenaRe
     arena : Arena
         Committed; closed on return, and once the traceback of an error is gone.
     place : Place
-    threads : int, optional
+    threads, seed : int
         As for :class:`~fastcache.ArenaDataset`.
 
     Raises
@@ -57,13 +57,13 @@ def to_device(arena: Arena, place: Place, threads: int | None = None) -> ArenaRe
         If no memory can be page-locked on the way.
     """
     try:
-        return _put(arena, place, threads)
+        return _put(arena, place, threads, seed)
     finally:
         with suppress(BufferError):  # a frame of an error's traceback looks at the memory:
             arena.close()  # it goes when the traceback does
 
 
-def _put(arena: Arena, place: Place, threads: int | None) -> ArenaReader:
+def _put(arena: Arena, place: Place, threads: int | None, seed: int) -> ArenaReader:
     catalog, room = arena.catalog, DeviceRoom(place.device)
     fields = {name: field_from_json(json) for name, json in catalog["columns"].items()}
     stored = {name: field for name, field in fields.items() if not isinstance(field, Derived)}
@@ -83,7 +83,7 @@ def _put(arena: Arena, place: Place, threads: int | None) -> ArenaReader:
     if "plan" in catalog:
         plan = replace(Plan.from_json(catalog["plan"]), **facts)
         catalog = {**catalog, "plan": plan.to_json()}
-    return DeviceArenaReader(arena.part(here, catalog, threads), there, place)
+    return DeviceArenaReader(arena.part(here, catalog, threads), there, place, seed)
 
 
 def _uploaded(arena: Arena, name: str, place: Place) -> Reader:
@@ -104,14 +104,15 @@ class DeviceArenaReader(ArenaReader):
     there : dict of str to Reader
         The columns on the device.
     place : Place
+    seed : int
+        Of what transforms draw.
     """
 
-    def __init__(self, arena: Arena, there: dict[str, Reader], place: Place) -> None:
-        super().__init__(arena)
+    def __init__(self, arena: Arena, there: dict[str, Reader], place: Place, seed: int = 0) -> None:
+        super().__init__(arena, seed)
         self.place = place
         self._there = there
         self._process = os.getpid()
-        self._keys = Keys(0, len(arena))
 
     @property
     def home(self) -> str:
@@ -135,7 +136,7 @@ class DeviceArenaReader(ArenaReader):
             transform,
             target_transform,
             self.place,
-            self._keys,
+            self.keys,
             lambda readers, rows, pipeline: self.gather(readers, rows, 1, pipeline),
         )
 

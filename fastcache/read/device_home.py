@@ -43,12 +43,15 @@ def decoded_only(keep: str, home: str) -> str:
 
 
 def opened_at(
-    place: Place | None, make: Callable[[Accept | None], Arena], threads: int | None
+    place: Place | None,
+    make: Callable[[Accept | None], Arena],
+    threads: int | None,
+    seed: int = 0,
 ) -> ArenaReader:
     """Return a reader of the arena that `make` returns, which is given what may refuse it.
 
     Without a device it is that arena; else its columns are copied there, and it is closed.
     """
     if place is None:
-        return ArenaReader(make(None))
-    return to_device(make(DeviceRoom(place.device).accept), place, threads)
+        return ArenaReader(make(None), seed)
+    return to_device(make(DeviceRoom(place.device).accept), place, threads, seed)

@@ -12,7 +12,9 @@ from fastcache.read.columns import Reader, Rows
 from fastcache.read.device_columns import Place
 from fastcache.read.device_finish import DeviceFinish
 from fastcache.read.keys import Keys
-from fastcache.read.pipeline import Pipeline, Transform, names_in
+from fastcache.read.pipeline import Pipeline
+from fastcache.read.roles import names_in
+from fastcache.read.transform_steps import Transform
 from fastcache.schema import Field, Image, Mask, Structure, rebuild
 from fastcache.transforms import (
     Layout,

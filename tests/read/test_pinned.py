@@ -140,7 +140,7 @@ def test_another_arenas_rows_are_left_to_the_processor(device):
 def test_pieces_beyond_a_column_are_refused(device):
     ds = photo_set(9, (40, 44))
     rows = pinned.pinned_rows(ds._reader.arena, device)
-    memory = ds._reader.readers["image"]._bytes
+    memory = ds._reader.readers["image"].memory
     for start, length in ((-1, 2), (memory.size - 1, 2), (0, -1)):
         with pytest.raises(IndexError, match="beyond"):
             rows(memory, np.array([start]), length)
@@ -197,7 +197,7 @@ def test_an_arena_of_many_chunks_is_read_across_them(device, monkeypatch):
     arena = ds._reader.arena
     locked = PinnedArena(arena, device, chunk=8192)
     assert len(device.locked) > 10
-    memory = ds._reader.readers["image"]._bytes
+    memory = ds._reader.readers["image"].memory
     order = np.random.default_rng(1).permutation(40)
     size = 37 * 41 * 3
     got = locked.gather(device, memory, order * size, size)
@@ -282,8 +282,8 @@ from fastcache.memory.writable import map_again
 ds = pickle.loads(bytes.fromhex(sys.argv[1]))
 twin = map_again(ds._reader.arena)
 column = ds._reader.readers["image"]
-at = column._bytes.__array_interface__["data"][0] - ds._reader.arena.base_address
-assert (np.frombuffer(twin, np.uint8)[at : at + column._bytes.size] == column._bytes).all()
+at = column.memory.__array_interface__["data"][0] - ds._reader.arena.base_address
+assert (np.frombuffer(twin, np.uint8)[at : at + column.memory.size] == column.memory).all()
 assert twin.address != ds._reader.arena.base_address
 print("mapped")
 """
@@ -311,7 +311,7 @@ def test_a_forked_child_unlocks_nothing(device):
     child = os.fork()
     if child == 0:
         made.close()
-        column = ds._reader.readers["image"]._bytes
+        column = ds._reader.readers["image"].memory
         try:
             made.gather(device, column, np.zeros(1, np.int64), 1)
         except ForkedError:
