@@ -71,7 +71,7 @@ class LateError(LoaderError, TimeoutError):
 
 
 class ForkedError(LoaderError):
-    """A forked child went on with an iteration whose thread is its parent's."""
+    """A worker or forked child used what is its parent's: an iteration's thread, or a device."""
 
 
 class ArenaGoneError(FastcacheError, ConnectionError):

@@ -117,7 +117,9 @@ def stage(source: Source, catalog: Mapping[str, Any], options: FillOptions, fold
 
 
 def _accept(columns: Mapping[str, Field]) -> Accept:
-    def accept(fields: Mapping[str, Field], shapes: Mapping[str, npt.NDArray[np.int64]]) -> None:
+    def accept(
+        fields: Mapping[str, Field], shapes: Mapping[str, npt.NDArray[np.int64]], _: int
+    ) -> None:
         for name, field in fields.items():
             if name in columns:
                 _check_fit(name, columns[name], field, shapes.get(name))

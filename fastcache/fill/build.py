@@ -76,7 +76,8 @@ def _reserve(prepared: Preparation, accept: Accept | None) -> tuple[ArenaLayout,
         budget = read_budget(options.budget)
         layout, bare = prepared.plan(budget)
         if accept is not None:
-            accept({n: column.field for n, column in layout.columns.items()}, layout.ragged_shapes)
+            fields = {n: column.field for n, column in layout.columns.items()}
+            accept(fields, layout.ragged_shapes, layout.count)
         plan = with_remedies(prepared, bare)
         what = f"{plan.samples:,} samples"
         try:

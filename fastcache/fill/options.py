@@ -23,8 +23,9 @@ OnError: TypeAlias = Literal["raise", "skip", "fill"]
 Exif: TypeAlias = Literal["ignore", "apply"]
 Keep: TypeAlias = Literal["auto", "decoded", "encoded"]
 Home: TypeAlias = Literal["auto", "ram", "disk"]
-# Given the field of each column, and the shapes of ragged rows; raises what it has against them.
-Accept: TypeAlias = Callable[[Mapping[str, Field], Mapping[str, npt.NDArray[np.int64]]], None]
+# Given the field of each column, the shapes of ragged rows, and the number of samples; raises what
+# it has against them.
+Accept: TypeAlias = Callable[[Mapping[str, Field], Mapping[str, npt.NDArray[np.int64]], int], None]
 
 CHANNELS: dict[str, int] = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}
 

@@ -66,7 +66,7 @@ def pack_arena(
     budget = read_budget(options.budget)
     planned = plan_on_disk(prepared, folder, budget, shard_bytes)
     if accept is not None:
-        accept(planned.fields, planned.shapes)
+        accept(planned.fields, planned.shapes, planned.plan.samples)
     remedies = packing_remedies(prepared, planned, budget)
     what = f"packing {planned.plan.samples:,} samples"
     with (

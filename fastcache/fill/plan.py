@@ -87,6 +87,10 @@ class Plan:
         What the budget leaves for these.
     memory_limit : str
         The limit that binds them.
+    device_bytes : int
+        Bytes of the columns that lie in a device's memory; 0 where none do.
+    device_have_bytes, device_limit : int, str
+        What was there for these, and its name.
     """
 
     samples: int
@@ -111,6 +115,9 @@ class Plan:
     memory_bytes: int = 0
     memory_have_bytes: int = 0
     memory_limit: str = ""
+    device_bytes: int = 0
+    device_have_bytes: int = 0
+    device_limit: str = ""
 
     @property
     def need_bytes(self) -> int:
@@ -183,6 +190,9 @@ class Plan:
         if self.home == "disk":
             told = f"{format_bytes(self.memory_bytes)} of {format_bytes(self.memory_have_bytes)}"
             rows.append(("memory", f"{told}  ({self.memory_limit})"))
+        if self.device_limit:
+            told = f"{format_bytes(self.device_bytes)} of {format_bytes(self.device_have_bytes)}"
+            rows.append(("device", f"{told}  ({self.device_limit})"))
         if self.unread:
             rows.append(("not read", ", ".join(self.unread)))
         if self.fill_seconds is not None:

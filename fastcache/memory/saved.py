@@ -1,6 +1,6 @@
 """What arenas have to do with files: they are saved as such, opened as such, and read from them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -126,7 +126,7 @@ class SavedArena:
         """
         files = cls.open(path)
         try:
-            loaded = _copy(cls, files, home, threads)
+            loaded = _copy(cls, files, home, threads, files.layout.columns)
             loaded.commit(files.catalog)
         except BaseException:
             with suppress(BufferError):  # a frame of this traceback looks at the files:
@@ -134,6 +134,28 @@ class SavedArena:
             raise
         files.close()
         return loaded
+
+    def part(
+        self: _Self, names: Collection[str], catalog: dict[str, Any], threads: int | None = None
+    ) -> _Self:
+        """Return a committed arena in memory that has copies of some of the columns.
+
+        Parameters
+        ----------
+        names : collection of str
+        catalog : dict
+            As for :meth:`Arena.commit`.
+        threads : int, optional
+            As in :func:`fastcache.memory.homes.make_block`.
+
+        Raises
+        ------
+        BudgetError
+            If there is not that much memory.
+        """
+        made = _copy(type(self), self, "ram", threads, names)
+        made.commit(catalog)
+        return made
 
     def save(
         self,
@@ -186,9 +208,11 @@ class SavedArena:
             save_columns(writer, columns, self.catalog if catalog is None else catalog, width)
 
 
-def _copy(cls: type[_Self], files: _Self, home: str, threads: int | None) -> _Self:
-    """Return an arena in memory with the columns of another, not committed yet."""
-    columns = {name: files.column(name) for name in files.layout.columns}
+def _copy(
+    cls: type[_Self], files: _Self, home: str, threads: int | None, names: Collection[str]
+) -> _Self:
+    """Return an arena in memory with columns of another, not committed yet."""
+    columns = {name: files.column(name) for name in names}
     shapes = {n: c.shapes for n, c in columns.items() if isinstance(c, RaggedColumn)}
     layout = plan_layout(
         {name: column.field for name, column in columns.items()},

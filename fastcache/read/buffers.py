@@ -4,7 +4,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import get_worker_info
 
@@ -23,30 +26,81 @@ _LEASE_FROM = 64 << 10
 STREAM_FROM = 4 << 20
 
 
-class _Wishes(threading.local):
-    """What who loads batches in this thread wants of them."""
+_Bytes: TypeAlias = npt.NDArray[np.uint8]
+_Offsets: TypeAlias = npt.NDArray[np.int64]
+
+
+class Finishes:
+    """What is still to be done to tensors of a batch where it is moved to.
+
+    Who loads the batch has promised to do it: see :func:`finishes`.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[int, Callable[[torch.Tensor], torch.Tensor]] = {}
+
+    def later(
+        self, tensor: torch.Tensor, finish: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """Have `finish` called on the moved tensor; it has its memory for itself. Return it."""
+        self._of[tensor.untyped_storage().data_ptr()] = finish
+        return tensor
+
+    def of(self, tensor: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """Return what is to be done to a tensor; None if nothing is."""
+        return self._of.get(tensor.untyped_storage().data_ptr())
+
+
+class Wishes(NamedTuple):
+    """What who loads batches wants of them.
+
+    Attributes
+    ----------
+    threads : int, optional
+        By how many they are made; None: by as many as their dataset says.
+    new_bytes : callable, optional
+        Returns the memory that they are written into, uint8 (size,); None: the pool's.
+    gather : callable, optional
+        Called with the bytes of a column, and where rows begin there and how long they are:
+        returns a uint8 tensor with these rows one after the other, wherever that lies, or None if
+        it does not know the column. None: C threads copy them.
+    finishes : Finishes, optional
+        Takes what may be done to the batch where it is moved to. None: batches are finished.
+    """
 
     threads: int | None = None
     new_bytes: Callable[[int], torch.Tensor] | None = None
+    gather: Callable[[_Bytes, _Offsets, int | _Offsets], torch.Tensor | None] | None = None
+    finishes: Finishes | None = None
 
 
-_wishes = _Wishes()
+class _Told(threading.local):
+    wishes = Wishes()
+
+
+_told = _Told()
 
 
 @contextmanager
-def wishes(
-    threads: int | None, new_bytes: Callable[[int], torch.Tensor] | None = None
-) -> Iterator[None]:
-    """Within it, batches that this thread makes are made by so many threads, in memory from there.
-
-    None: by as many as their dataset says, and in the pool's memory.
-    """
-    before = _wishes.threads, _wishes.new_bytes
-    _wishes.threads, _wishes.new_bytes = threads, new_bytes
+def wishing(wishes: Wishes) -> Iterator[None]:
+    """Within it, batches that this thread makes are made as somebody wishes."""
+    before = _told.wishes
+    _told.wishes = wishes
     try:
         yield
     finally:
-        _wishes.threads, _wishes.new_bytes = before
+        _told.wishes = before
+
+
+def finishes() -> Finishes | None:
+    """Return where to leave what may be done to this thread's batches later; None: do it now."""
+    return _told.wishes.finishes
+
+
+def gathered(memory: _Bytes, starts: _Offsets, lengths: int | _Offsets) -> torch.Tensor | None:
+    """Return rows as who loads this batch gathers them by itself; None if C threads shall."""
+    gather = _told.wishes.gather
+    return None if gather is None else gather(memory, starts, lengths)
 
 
 def new_bytes(size: int) -> torch.Tensor:
@@ -61,8 +115,8 @@ def new_bytes(size: int) -> torch.Tensor:
         return torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage, 0, (size,), (1,))
     if size < _LEASE_FROM:
         return torch.empty(size, dtype=torch.uint8, device="cpu")
-    if _wishes.new_bytes is not None:
-        return _wishes.new_bytes(size)
+    if _told.wishes.new_bytes is not None:
+        return _told.wishes.new_bytes(size)
     return torch.frombuffer(POOL.lease(size), dtype=torch.uint8)
 
 
@@ -71,6 +125,6 @@ def run(jobs: Sequence[pool.Work], size: int, threads: int) -> None:
     # The workers of a DataLoader are the parallelism.
     if get_worker_info() is not None:
         threads = 1
-    elif _wishes.threads is not None:
-        threads = _wishes.threads
+    elif _told.wishes.threads is not None:
+        threads = _told.wishes.threads
     pool.run_jobs(jobs, size, threads)

@@ -17,7 +17,7 @@ from fastcache._core.threads import Work
 from fastcache.errors import ArgumentError
 from fastcache.memory.arena import DenseColumn, RaggedColumn
 from fastcache.memory.extents import Extents
-from fastcache.read.buffers import STREAM_FROM, new_bytes
+from fastcache.read.buffers import STREAM_FROM, gathered, new_bytes
 from fastcache.read.series_rows import SeriesRows
 from fastcache.schema import Array, Field, Image
 
@@ -92,7 +92,12 @@ class ArrayReader(Reader):
         tensor = torch.from_numpy(np.array(self.array(row)))
         return tensor.permute(2, 0, 1) if self.is_image else tensor
 
-    def _copy(self, starts: Rows, lengths: int | Rows, size: int) -> tuple[torch.Tensor, CopyJob]:
+    def _copy(
+        self, starts: Rows, lengths: int | Rows, size: int
+    ) -> tuple[torch.Tensor, CopyJob | None]:
+        there = gathered(self.memory, starts, lengths)
+        if there is not None:
+            return there.view(self.dtype), None
         memory = new_bytes(size)
         streaming = size >= STREAM_FROM
         job = CopyJob(self.memory, memory.numpy(), starts, lengths, streaming=streaming)

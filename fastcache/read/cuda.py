@@ -2,21 +2,31 @@
 
 import atexit
 import os
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data._utils.pin_memory import pin_memory
 
+from fastcache._core.cudart import batch_copy
 from fastcache.errors import ArgumentError, BlockError
 from fastcache.memory.units import format_bytes
+from fastcache.read.copier import Copier
 from fastcache.read.locked import Event, LockedBuffers
-from fastcache.read.moving import Copier
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Offsets: TypeAlias = npt.NDArray[np.int64]
+
+# What torch raises when a device has no memory left.
+DeviceMemoryError = torch.cuda.OutOfMemoryError
 
 _PORTABLE = 1  # cudaHostRegisterPortable: locked for every device
 
 
-def checked_device(device: Any) -> torch.device | None:
+def checked_device(device: Any, argument: str = "device") -> torch.device | None:
     """Return what a user's ``device=`` means.
 
     Parameters
@@ -24,6 +34,8 @@ def checked_device(device: Any) -> torch.device | None:
     device : str, torch.device, int or None
         None, "cpu", "cuda", or one of the CUDA devices: "cuda:1" or 1. Without a number it is the
         one that is current where an iteration begins.
+    argument : str
+        What the user calls it.
 
     Raises
     ------
@@ -38,22 +50,27 @@ def checked_device(device: Any) -> torch.device | None:
         # An int means the device with that number wherever torch takes one.
         made = torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise ArgumentError(f"device={device!r}: give 'cpu', 'cuda', 'cuda:0' or None") from error
+        raise ArgumentError(
+            f"{argument}={device!r}: give 'cpu', 'cuda', 'cuda:0' or None"
+        ) from error
     if made.type == "cpu":
         return made
     if made.type != "cuda":
         raise ArgumentError(
-            f"device={device!r}: batches are moved to CUDA devices; leave device= out, and move "
-            "them yourself"
+            f"{argument}={device!r}: batches are moved to CUDA devices; leave {argument}= out, and "
+            "move them yourself"
         )
     count = torch.cuda.device_count()
     if not torch.cuda.is_available() or count == 0:
         raise ArgumentError(
-            f"device={device!r}: torch sees no CUDA device here; install a torch with CUDA and a "
-            "driver for it, or leave device= out"
+            f"{argument}={device!r}: torch sees no CUDA device here (it is version "
+            f"{torch.__version__}, for CUDA {torch.version.cuda}); install a torch with CUDA and a "
+            f"driver for it, or leave {argument}= out"
         )
     if made.index is not None and made.index >= count:
-        raise ArgumentError(f"device={device!r}: there are {count}, 'cuda:0' to 'cuda:{count - 1}'")
+        raise ArgumentError(
+            f"{argument}={device!r}: there are {count}, 'cuda:0' to 'cuda:{count - 1}'"
+        )
     return made
 
 
@@ -67,7 +84,8 @@ class CudaDevice(Copier):
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        self._device = self.torch_device = device
+        self.name = str(device)
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def lock(self, address: int, size: int) -> None:
@@ -80,10 +98,7 @@ class CudaDevice(Copier):
             # The runtime remembers the error, and torch would raise it at whatever comes next.
             with suppress(RuntimeError):
                 torch.zeros(1, device=self._device)
-        raise BlockError(
-            f"{format_bytes(size)} for a batch cannot be page-locked: {reason}; use smaller "
-            "batches or a smaller prefetch_factor, or leave device= out and move batches yourself"
-        )
+        raise BlockError(f"{format_bytes(size)} cannot be page-locked: {reason}")
 
     def unlock(self, address: int) -> None:
         with torch.cuda.device(self._device):
@@ -92,6 +107,53 @@ class CudaDevice(Copier):
             if int(code) != 0:
                 reason = runtime.cudaGetErrorString(code)
                 raise BlockError(f"page-locked memory could not be unlocked: {reason}")
+
+    @property
+    def gathers_by(self) -> str:
+        """The function of the runtime that `gather` uses."""
+        return "cudaMemcpyAsync" if batch_copy() is None else "cudaMemcpyBatchAsync"
+
+    def has(self, tensor: torch.Tensor) -> bool:
+        return tensor.device == self._device
+
+    def free_bytes(self) -> int:
+        free, _ = torch.cuda.mem_get_info(self._device)
+        # What torch's allocator holds and does not use is free for us, too.
+        held = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
+        return free + held
+
+    def empty(self, size: int) -> torch.Tensor:
+        with self.on_stream():
+            return torch.empty(size, dtype=torch.uint8, device=self._device)
+
+    @contextmanager
+    def on_stream(self) -> Iterator[None]:
+        with torch.cuda.stream(self._stream):
+            yield
+
+    def copy_into(self, target: torch.Tensor, tensor: torch.Tensor) -> None:
+        with self.on_stream():
+            target.copy_(tensor, non_blocking=True)
+
+    def gather(self, memory: Bytes, starts: Offsets, lengths: Offsets, size: int) -> torch.Tensor:
+        target = self.empty(size)
+        places = np.cumsum(lengths) - lengths
+        copies = batch_copy()
+        if copies is not None and len(starts):
+            to = np.uint64(target.data_ptr()) + places.astype(np.uint64)
+            of = np.uint64(memory.__array_interface__["data"][0]) + starts.astype(np.uint64)
+            with torch.cuda.device(self._device):
+                copies(to, of, lengths.astype(np.uint64), self._stream.cuda_stream)
+            return target
+        with self.on_stream():
+            source = torch.from_numpy(memory)
+            for start, length, place in zip(
+                starts.tolist(), lengths.tolist(), places.tolist(), strict=True
+            ):
+                target[place : place + length].copy_(
+                    source[start : start + length], non_blocking=True
+                )
+        return target
 
     def copy(self, tensor: torch.Tensor, blocking: bool) -> torch.Tensor:
         with torch.cuda.stream(self._stream):

@@ -10,6 +10,7 @@ from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
 from fastcache.memory.budget import BudgetLike
 from fastcache.read.choices import INPUTS, OUTPUTS, check_choice
+from fastcache.read.device_home import decoded_only, opened_at, place_of
 from fastcache.read.transform_steps import Transform, check_transform
 from fastcache.read.view import ArenaView
 from fastcache.sources import as_source
@@ -57,10 +58,14 @@ class ArenaDataset(ArenaView):
         decoded on each read; or "auto": all decoded if that fits the budget, else each sample
         decoded, encoded or not at all (its file is read on each use), whichever saves most time
         per byte. What the samples are does not depend on it, only how fast they come.
-    home : {"auto", "ram", "disk"}
+    home : {"auto", "ram", "disk", "cuda"}
         Where the arena lies: in shared memory, or in files, which may be larger than memory and
         are read through the system's cache. "auto": memory, or `cache_dir` if that is given. "disk"
         without `cache_dir` makes files in the folder for temporary ones, which go with the dataset.
+        "cuda" (or "cuda:1") fills it in memory, or in `cache_dir`, and copies images, masks, arrays
+        and series into the device's memory, all rows decoded and of one size; batches are gathered
+        there, all tensors on the device. `transform` may then be Normalize, ToDtype, Layout and
+        flips; worker processes cannot use it.
     budget : int, str, float or Budget, optional
         Most that arena and scratch may take: bytes, a text such as "8GB", a share of what is
         available, or a :class:`fastcache.Budget` that datasets share. None: what is available,
@@ -177,7 +182,7 @@ class ArenaDataset(ArenaView):
         target_transform: Transform = None,
         output: Literal["tuple", "dict"] = "tuple",
         keep: Literal["auto", "decoded", "encoded"] = "auto",
-        home: Literal["auto", "ram", "disk"] = "auto",
+        home: str = "auto",
         budget: BudgetLike = None,
         on_error: Literal["raise", "skip", "fill"] = "raise",
         limit: int | float | None = None,
@@ -192,12 +197,13 @@ class ArenaDataset(ArenaView):
         extra_formats: Collection[str] = (),
         cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
+        place = place_of(home)
         options = FillOptions(
             store=store,
             color=color,
             exif=exif,
-            keep=keep,
-            home=home,
+            keep=keep if place is None else decoded_only(keep, home),
+            home=home if place is None else "auto",
             budget=budget,
             on_error=on_error,
             limit=limit,
@@ -214,10 +220,10 @@ class ArenaDataset(ArenaView):
         for name, given in (("transform", transform), ("target_transform", target_transform)):
             check_transform(name, given)  # now, and not when everything is decoded
         made = as_source(source, infer=infer, frozen=frozen, parallel=parallel, color=color)
-        arena = make_arena(made, options)
+        reader = opened_at(place, lambda accept: make_arena(made, options, accept), threads, seed)
         try:
             super().__init__(
-                arena,
+                reader,
                 transform=transform,
                 transform_input=transform_input,
                 target_transform=target_transform,
@@ -227,5 +233,5 @@ class ArenaDataset(ArenaView):
             )
         except BaseException:
             with suppress(BufferError):  # a frame of this traceback looks at the memory:
-                arena.close()  # it goes when the traceback does
+                reader.close()  # it goes when the traceback does
             raise

@@ -54,7 +54,7 @@ class ArenaHolder:
     def report(self) -> Report:
         """What was chosen, what it took, and what failed; prints as a table."""
         reader = self._reader
-        now: dict[str, Any] = {"home": reader.arena.home, "stays": 1.0}
+        now: dict[str, Any] = {"home": reader.home, "stays": 1.0}
         paging = reader.arena.paging
         if paging is not None:
             paging.survey()
@@ -93,6 +93,7 @@ class ArenaHolder:
         ArenaLockedError, ArenaFileError
             If another process writes there, or the system refuses.
         """
+        self._reader.check_savable()
         arena = self._reader.arena
         columns, catalog = whole_arena(self._reader) or (None, None)
         try:

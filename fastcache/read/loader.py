@@ -13,6 +13,7 @@ from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentError
 from fastcache.read import cuda
 from fastcache.read.checked_ints import checked_int
+from fastcache.read.loader_device import check_device, mover_of
 from fastcache.read.loader_iterator import BatchMaker, LoaderIterator, Made, WorkerBatches
 from fastcache.read.loader_state import Resumable
 from fastcache.read.moving import Mover
@@ -55,11 +56,15 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
     threads : int, optional
         Threads that write a batch of an arena, -1 for every usable core. None: as many as the
         dataset was told. Not with worker processes, which have one each.
+    pin : {"arena"}, optional
+        "arena", with a CUDA device: the arena in memory is page-locked by the first iteration,
+        until the dataset is closed, and the device reads the rows of a batch out of it itself. For
+        datasets without transforms, whose samples are all decoded.
 
     Attributes
     ----------
     device : torch.device or None
-    threads
+    threads, pin
         As given.
     ahead : int
         Batches that are made ahead; 0 with worker processes, which have `prefetch_factor`.
@@ -67,8 +72,8 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
     Raises
     ------
     ArgumentError
-        For a device that does not exist, threads with worker processes, and datasets without
-        indices.
+        For a device that does not exist, threads with worker processes, datasets without indices,
+        and what `pin` cannot be had with.
     ValueError, TypeError
         What ``DataLoader`` raises for arguments that do not fit each other.
     LateError
@@ -123,13 +128,15 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         in_order: bool = True,
         device: str | torch.device | int | None = None,
         threads: int | None = None,
+        pin: Literal["arena"] | None = None,
     ) -> None:
         if isinstance(dataset, IterableDataset):
             raise ArgumentError(
                 f"{type(dataset).__name__} has no indices to fetch samples by: use torch's "
                 "DataLoader, or a map-style dataset"
             )
-        self.device = cuda.checked_device(device)
+        self.device, self.pin = cuda.checked_device(device), pin
+        check_device(dataset, self.device, pin, num_workers)
         self.threads = threads
         if threads is not None and resolve_threads(threads) and num_workers > 0:
             raise ArgumentError(
@@ -197,9 +204,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
             warn_of_equal_work(stacklevel=3)
         turn = self._turns.make()
         ahead = _AHEAD if self.num_workers else self.ahead
-        mover = None
-        if self.device is not None and self.device.type == "cuda":
-            mover = Mover(*cuda.opened(self.device), ahead + 1)
+        mover = mover_of(self.dataset, self.device, self.pin, ahead + 1, self.collate_fn)
         made: Ahead[Made]
         if self.num_workers:
             # With a device, so that copies begin before they are asked for.

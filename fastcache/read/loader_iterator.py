@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from fastcache.errors import LoaderError
-from fastcache.read.buffers import wishes
+from fastcache.read.buffers import Wishes, wishing
 from fastcache.read.keys import in_turn
 from fastcache.read.moving import Moved, Mover, bytes_in
 from fastcache.read.notes import note
@@ -90,7 +90,7 @@ class BatchMaker:
     def _memory(self) -> AbstractContextManager[None]:
         """Return a context in which the dataset writes batches where they are wanted."""
         mover = self._mover
-        return wishes(self._threads) if mover is None else mover.making(self._threads)
+        return wishing(Wishes(self._threads)) if mover is None else mover.making(self._threads)
 
     def _samples(self, indices: Any) -> Any:
         dataset = self._dataset
@@ -216,6 +216,9 @@ class LoaderIterator(Iterator[Any]):
         if self._mover is not None and made.moved is not None:
             batch = self._mover.hand_over(made.moved)
             turn.meter.locked_bytes = self._mover.buffers.locked_bytes
+            if self._mover.gather is not None:
+                turn.meter.arena_locked_bytes = self._mover.gather.locked_bytes
+                turn.meter.gathered_by = self._mover.gather.way
         turn.meter.buffers, turn.meter.buffers_most = self._ahead.held, self._ahead.most
         turn.meter.delivered(samples, made.size, asked, perf_counter())
         return batch

@@ -22,6 +22,10 @@ class LoaderStats:
         Bytes of the tensors that were delivered; with a device, that were moved there.
     locked_bytes : int
         Bytes of memory that are page-locked for batches on their way to the device.
+    arena_locked_bytes : int
+        Bytes of the arena that are page-locked, with ``pin="arena"``.
+    gathered_by : str
+        The function of the CUDA runtime by which a device read these; "" if the processor did.
     buffers, buffers_most : int
         Batches that were ready, or being made, at the last delivery, and the most that there were
         at a time. What was delivered belongs to the loop, and is not counted.
@@ -33,6 +37,8 @@ class LoaderStats:
     waited: float = 0.0
     bytes: int = 0
     locked_bytes: int = 0
+    arena_locked_bytes: int = 0
+    gathered_by: str = ""
     buffers: int = 0
     buffers_most: int = 0
 
@@ -53,9 +59,16 @@ class LoaderStats:
             ("waited", f"{self.waited_share:.1%} of {self.seconds:.2f} s"),
             ("moved", format_bytes(self.bytes)),
             ("page-locked", format_bytes(self.locked_bytes)),
+            *self._arena_told(),
             ("ahead", f"{self.buffers} batches, at most {self.buffers_most}"),
         )
         return "\n".join(f"{name:<12} {value}" for name, value in rows)
+
+    def _arena_told(self) -> tuple[tuple[str, str], ...]:
+        if not self.gathered_by:
+            return ()
+        told = f"{format_bytes(self.arena_locked_bytes)} page-locked, read by {self.gathered_by}"
+        return (("arena", told),)
 
 
 @dataclass
@@ -69,6 +82,8 @@ class Meter:
     began: float | None = None
     ended: float = 0.0
     locked_bytes: int = 0
+    arena_locked_bytes: int = 0
+    gathered_by: str = ""
     buffers: int = 0
     buffers_most: int = 0
 
@@ -90,6 +105,8 @@ class Meter:
             waited=self.waited,
             bytes=self.bytes,
             locked_bytes=self.locked_bytes,
+            arena_locked_bytes=self.arena_locked_bytes,
+            gathered_by=self.gathered_by,
             buffers=self.buffers,
             buffers_most=self.buffers_most,
         )

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from fastcache._core.lease import Lease, Pool
+from fastcache.errors import BlockError
 
 # Each lease is memory of its own: what comes back is kept here, not there.
 _PAGES = Pool(0)
@@ -33,7 +34,7 @@ class PageLocker(Protocol):
     """What locks pages: a CUDA device, or what stands in for one in tests."""
 
     def lock(self, address: int, size: int) -> None:
-        """Lock `size` bytes; raise BlockError if the system has no more that can be locked."""
+        """Lock `size` bytes; raise BlockError with the system's reason if that cannot be."""
 
     def unlock(self, address: int) -> None:
         """Let go of what was locked from that address on."""
@@ -151,7 +152,13 @@ class LockedBuffers:
 
     def _locked(self, size: int) -> LockedBuffer:
         pages = _PAGES.lease(size)
-        self._locker.lock(pages.address, size)
+        try:
+            self._locker.lock(pages.address, size)
+        except BlockError as error:
+            raise BlockError(
+                f"memory for a batch: {error}; use smaller batches or a smaller prefetch_factor, "
+                "or leave device= out and move batches yourself"
+            ) from error
         self.locked_bytes += size
         return LockedBuffer(pages, size)
 

@@ -4,28 +4,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from copy import copy
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 
-from fastcache.read.buffers import wishes
-from fastcache.read.locked import Event, LockedBuffers, PageLocker
-
-
-class Copier(PageLocker, Protocol):
-    """A device with an order of copies of its own: CUDA's, or what stands in for it in tests."""
-
-    def copy(self, tensor: torch.Tensor, blocking: bool) -> torch.Tensor:
-        """Return a copy on the device; it is complete when an event after it has passed."""
-
-    def event(self) -> Event:
-        """Return an event after all copies up to now."""
-
-    def hand_over(self, event: Event, tensors: list[torch.Tensor]) -> None:
-        """Have what the calling thread asks of the device from now on wait for the event.
-
-        The tensors' memory is not used again before what that is done has ended.
-        """
+from fastcache.read.buffers import Finishes, Wishes, wishing
+from fastcache.read.copier import Copier, RowGather
+from fastcache.read.locked import Event, LockedBuffers
 
 
 class Moved(NamedTuple):
@@ -54,30 +39,66 @@ class Mover:
         Of that device.
     most : int
         Batches whose copies may be under way at a time; each has page-locked memory.
+    gather : RowGather, optional
+        What brings rows to the device by itself.
+    finishing : bool
+        Whether nobody looks at batches before they are moved, so that the last part of a recipe may
+        run on the device.
     """
 
-    def __init__(self, device: Copier, buffers: LockedBuffers, most: int) -> None:
+    def __init__(
+        self,
+        device: Copier,
+        buffers: LockedBuffers,
+        most: int,
+        gather: RowGather | None = None,
+        finishing: bool = False,
+    ) -> None:
         self._device = device
         self.buffers = buffers
         self._most = most
+        self.gather = gather
+        self._finishing = finishing
+        self._finishes: Finishes | None = None
         self._under_way: deque[Event] = deque()
 
     def making(self, threads: int | None) -> AbstractContextManager[None]:
-        """Within it, the dataset's batches are written into page-locked memory at once."""
+        """Within it, the dataset's batches are written into page-locked memory at once.
+
+        With `gather` they come to the device without that.
+        """
+        self.wait()
+        self._finishes = Finishes() if self._finishing else None
+        made = Wishes(threads, self.buffers.new_bytes, self.gather, self._finishes)
+        return wishing(made)
+
+    def wait(self) -> None:
+        """Wait until there may be one more batch under way."""
         while len(self._under_way) >= self._most:
             self._under_way.popleft().synchronize()
-        return wishes(threads, self.buffers.new_bytes)
 
     def move(self, batch: Any) -> Moved:
         """Return a batch with its tensors on the device; whatever else is in it stays.
 
-        Tensors on another device than the CPU stay, too.
+        Tensors on another device than the CPU stay, too. What was left to be done there is done.
         """
         wholes: dict[int, torch.Tensor] = {}  # memory on the device, by where it was in ours
         staged: list[torch.Tensor] = []
         others: list[torch.Tensor] = []
 
         def moved(tensor: torch.Tensor) -> torch.Tensor:
+            finish = None if self._finishes is None else self._finishes.of(tensor)
+            there = arrived(tensor)
+            if finish is None:
+                return there
+            with self._device.on_stream():
+                others.append(finish(there))
+            return others[-1]
+
+        def arrived(tensor: torch.Tensor) -> torch.Tensor:
+            if self._device.has(tensor):
+                others.append(tensor)
+                return tensor
             if tensor.device.type != "cpu":
                 return tensor
             dense = type(tensor) is torch.Tensor and tensor.layout is torch.strided
@@ -95,10 +116,13 @@ class Mover:
             there = torch.empty(0, dtype=ours.dtype, device=wholes[place].device)
             return there.set_(whole, ours.storage_offset(), ours.size(), ours.stride())
 
-        made = map_tensors(moved, batch)
-        event = self._device.event()
-        for memory in staged:
-            self.buffers.copied(memory, event)
+        try:
+            made = map_tensors(moved, batch)
+        finally:  # the device may have no memory for the second of two tensors
+            self._finishes = None
+            event = self._device.event()
+            for memory in staged:
+                self.buffers.copied(memory, event)
         self._under_way.append(event)
         return Moved(made, event, [*wholes.values(), *others])
 
@@ -150,10 +174,18 @@ def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], value: Any) ->
     return value
 
 
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    """Return the tensors of a batch, in nested tuples, lists and dicts."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    found: list[torch.Tensor] = []
+    for part in value if isinstance(value, tuple | list) else ():
+        found += tensors_in(part)
+    return found
+
+
 def bytes_in(value: Any) -> int:
     """Return how many bytes the tensors of a batch have."""
-    if isinstance(value, torch.Tensor):
-        return value.numel() * value.element_size()
-    if isinstance(value, Mapping):
-        return sum(map(bytes_in, value.values()))
-    return sum(map(bytes_in, value)) if isinstance(value, tuple | list) else 0
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors_in(value))

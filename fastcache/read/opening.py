@@ -1,6 +1,7 @@
 """Opening arenas that were saved."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal, overload
 
 from fastcache.errors import ArgumentError
@@ -10,6 +11,7 @@ from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.read.checking import check_catalog
 from fastcache.read.choices import check_choice
 from fastcache.read.dataset import ArenaDataset
+from fastcache.read.device_home import is_device, opened_at, place_of
 from fastcache.read.transform_steps import Transform
 from fastcache.read.view import ArenaView
 
@@ -19,7 +21,7 @@ def open(  # noqa: A001
     path: AnyPath,
     mode: Literal["r"] = "r",
     *,
-    home: Literal["auto", "ram", "disk"] = "auto",
+    home: str = "auto",
     transform: Transform = None,
     transform_input: Literal["pil", "tensor"] = "pil",
     target_transform: Transform = None,
@@ -39,7 +41,7 @@ def open(  # noqa: A001 - users write fastcache.open
     path: AnyPath,
     mode: Literal["r", "r+"] = "r",
     *,
-    home: Literal["auto", "ram", "disk"] = "auto",
+    home: str = "auto",
     transform: Transform = None,
     transform_input: Literal["pil", "tensor"] = "pil",
     target_transform: Transform = None,
@@ -57,9 +59,10 @@ def open(  # noqa: A001 - users write fastcache.open
         "r" opens a dataset. "r+" locks the folder for other writers, and returns an
         :class:`ArenaEditor`, with which columns and samples are put into the arena; of the other
         arguments it takes `threads` alone.
-    home : {"auto", "ram", "disk"}
+    home : {"auto", "ram", "disk", "cuda"}
         "disk", as "auto": the files are the memory, and all processes that open them share the
-        system's cache. "ram": they are read into memory, and are not needed afterwards.
+        system's cache. "ram": they are read into memory, and are not needed afterwards. "cuda" (or
+        "cuda:1"): they are read into the memory of a device, as for :class:`ArenaDataset`.
     transform, transform_input, target_transform, output, threads, seed
         As for :class:`ArenaDataset`.
 
@@ -82,7 +85,8 @@ def open(  # noqa: A001 - users write fastcache.open
     >>> ds = fc.open("train.arena")
     """
     check_choice("mode", mode, ("r", "r+"))
-    check_choice("home", home, ("auto", "ram", "disk"))
+    if not is_device(home):
+        check_choice("home", home, ("auto", "ram", "disk"))
     options: dict[str, Any] = {
         "transform": transform,
         "transform_input": transform_input,
@@ -100,14 +104,25 @@ def open(  # noqa: A001 - users write fastcache.open
         with Arena.open(place) as arena:
             check_catalog(arena, place)
         return ArenaEditor(place, threads=threads)
-    arena = Arena.load(place, "ram", threads) if home == "ram" else Arena.open(place)
+    where = place_of(home)
     dataset = ArenaDataset.__new__(ArenaDataset)
     options |= {"threads": threads, "seed": seed}
+    reader = opened_at(where, lambda _: _checked(place, home, threads), threads)
     try:
-        check_catalog(arena, place)
-        ArenaView.__init__(dataset, arena, **options)
+        ArenaView.__init__(dataset, reader, **options)
     except BaseException:
         with suppress(BufferError):  # a frame of this traceback looks at the memory:
-            arena.close()  # it goes when the traceback does
+            reader.close()  # it goes when the traceback does
         raise
     return dataset
+
+
+def _checked(place: Path, home: str, threads: int | None) -> Arena:
+    arena = Arena.load(place, "ram", threads) if home == "ram" else Arena.open(place)
+    try:
+        check_catalog(arena, place)
+    except BaseException:
+        with suppress(BufferError):
+            arena.close()
+        raise
+    return arena

@@ -159,6 +159,11 @@ class Pipeline:
         return {name: value for name, value in self.__dict__.items() if name not in derived}
 
     @property
+    def is_random(self) -> bool:
+        """Whether it takes random numbers."""
+        return self.recipe is not None and self.recipe.is_random
+
+    @property
     def per_sample(self) -> bool:
         """Whether Python has something to do to each sample."""
         return bool(self._image_steps or self._target_steps)

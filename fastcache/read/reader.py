@@ -2,28 +2,29 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from fastcache.errors import ClosedError, FastcacheError, NotKeptError
+from fastcache.errors import ClosedError, FastcacheError
 from fastcache.fill.own_columns import rows_shown
 from fastcache.memory.arena import Arena
-from fastcache.memory.columns import Column, RaggedColumn
+from fastcache.memory.columns import RaggedColumn
 from fastcache.memory.layout import INDEX
 from fastcache.memory.row_numbers import RowNumbers
-from fastcache.memory.windows import WindowColumn
+from fastcache.read.column_arrays import column_arrays
 from fastcache.read.columns import Reader, Rows
 from fastcache.read.fetch import FetchReader
+from fastcache.read.gathering import gather
 from fastcache.read.keys import KeyArrays, Keys
 from fastcache.read.paged import ask_ahead, paged_in
 from fastcache.read.pipeline import Pipeline
 from fastcache.read.readers import make_reader, make_readers
 from fastcache.read.recipe_reader import Undrawn
-from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
+from fastcache.read.transform_steps import Transform
+from fastcache.schema import Derived, Nothing, Structure, Text, field_from_json, structure_from_json
 
 _PATHS = Text()
 _RANKS = 0x9E3779B97F4A7C15  # between the seeds of two ranks
@@ -78,9 +79,34 @@ class ArenaReader:
         return self.arena.closed
 
     @property
+    def home(self) -> str:
+        """Where what samples are made of lies: "ram", "disk", or a device."""
+        return self.arena.home
+
+    @property
     def readers(self) -> dict[str, Reader]:
         """The reader of each column."""
         return self._open()[0]
+
+    def pipeline(
+        self,
+        structure: Structure,
+        transform: Transform,
+        target_transform: Transform,
+        as_pil: bool,
+    ) -> Pipeline:
+        """Return what makes samples of rows; arguments as for :class:`Pipeline`."""
+        return Pipeline(structure, self.fields, transform, target_transform, as_pil)
+
+    def gather(
+        self,
+        readers: Mapping[str, Reader],
+        rows: Mapping[str, Rows],
+        threads: int,
+        pipeline: Pipeline,
+    ) -> dict[str, Any]:
+        """Return the columns of a batch; arguments as for :func:`gather`, of that pipeline."""
+        return gather(readers, rows, threads)
 
     def readers_over(self, pipeline: Pipeline) -> Mapping[str, Reader]:
         """Return the readers of what samples consist of, as a pipeline sees them.
@@ -140,20 +166,20 @@ class ArenaReader:
         decoded is a NotKeptError.
         """
         with self._at_arena():
+            mixed, why = self._no_arrays()
             columns = {
                 name: self.arena.column(name)
                 for name, field in self.fields.items()
-                if not isinstance(field, Nothing | Derived) and name not in self._mixed
+                if not isinstance(field, Nothing | Derived) and name not in mixed
             }
-        arrays = _Arrays({name: _whole(column) for name, column in columns.items()})
-        arrays.mixed = self._mixed
-        return MappingProxyType(arrays)
+        return column_arrays(columns, mixed, why)
 
-    @property
-    def _mixed(self) -> Collection[str]:
-        """Names of columns whose samples are not all kept decoded."""
-        mixed: dict[str, object] = self.catalog.get("kept", {})
-        return mixed.keys()
+    def _no_arrays(self) -> tuple[Collection[str], str]:
+        """Return the columns of which there are no arrays, and why."""
+        return self.catalog.get("kept", {}).keys(), (
+            "its samples are not all kept decoded (report tells how many are). Read them through "
+            'the dataset, or pass keep="decoded"'
+        )
 
     @property
     def late(self) -> list[tuple[str, str]]:
@@ -182,6 +208,9 @@ class ArenaReader:
         paging = self.arena.paging
         if paging is not None:
             ask_ahead(paging, self.readers, rows)
+
+    def check_savable(self) -> None:
+        """Raise ArgumentError if the arena has not all that a file of it must have."""
 
     def close(self) -> None:
         """Let go of the arena's memory, and close it; if others still hold it, all is as before."""
@@ -220,23 +249,3 @@ def _no_keys(count: int) -> KeyArrays:
     """Return keys for where nothing is drawn."""
     none = np.zeros(count, np.uint64)
     return KeyArrays(0, none, none, np.zeros(count, np.uint32))
-
-
-class _Arrays(dict[str, Any]):
-    """Columns by name; says why some are not among them."""
-
-    mixed: Collection[str] = ()
-
-    def __missing__(self, name: str) -> Any:
-        if name in self.mixed:
-            raise NotKeptError(
-                f"column {name!r} is no array: its samples are not all kept decoded (report tells "
-                'how many are). Read them through the dataset, or pass keep="decoded"'
-            )
-        raise KeyError(name)
-
-
-def _whole(column: Column) -> npt.NDArray[Any] | RaggedColumn:
-    if isinstance(column, RaggedColumn):
-        return column
-    return column.values if isinstance(column, WindowColumn) else column.rows

@@ -17,11 +17,10 @@ from fastcache.read.choices import INPUTS, OUTPUTS, check_choice
 from fastcache.read.columns import Rows
 from fastcache.read.epochs import HasEpochs
 from fastcache.read.folder import FolderFace, LabelList, NotedList
-from fastcache.read.gathering import check_unmixed, gather, mix, samples_of
+from fastcache.read.gathering import check_unmixed, mix, samples_of
 from fastcache.read.holder import ArenaHolder
 from fastcache.read.keys import Keys
 from fastcache.read.notes import note
-from fastcache.read.pipeline import Pipeline
 from fastcache.read.positions import outside, positions_of
 from fastcache.read.reader import ArenaReader
 from fastcache.read.recipe import Recipe
@@ -36,7 +35,7 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
 
     Parameters
     ----------
-    arena : Arena
+    arena : Arena or ArenaReader
         Committed; closed by `close`.
     transform, transform_input, target_transform, output, threads, seed
         As for :class:`~fastcache.ArenaDataset`.
@@ -44,7 +43,7 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
 
     def __init__(
         self,
-        arena: Arena,
+        arena: Arena | ArenaReader,
         *,
         transform: Transform = None,
         transform_input: str = "pil",
@@ -56,7 +55,7 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
         check_choice("transform_input", transform_input, INPUTS)
         check_choice("output", output, OUTPUTS)
         self._threads = resolve_threads(threads)
-        self._reader = ArenaReader(arena, seed)
+        self._reader = arena if isinstance(arena, ArenaReader) else ArenaReader(arena, seed)
         self._selected = None
         self._labels = None
         self._samples = None
@@ -77,7 +76,7 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
     def _use(self, transform: Transform, target: Transform) -> None:
         """Take another transform and target transform."""
         as_pil = self._transform_input == "pil"
-        made = Pipeline(self._structure, self._reader.fields, transform, target, as_pil)
+        made = self._reader.pipeline(self._structure, transform, target, as_pil)
         if made.field is not None or made.recipe is not None:
             self._reader.readers_over(made)  # what it cannot make of them is said now
         self._pipeline = made
@@ -86,8 +85,7 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
 
     def _keys_in_use(self) -> Keys | None:
         """Return whose random numbers samples get; None if nothing is random."""
-        recipe = self._pipeline.recipe
-        return self._reader.keys if recipe is not None and recipe.is_random else None
+        return self._reader.keys if self._pipeline.is_random else None
 
     def _rows_at(self, indices: Sequence[SupportsIndex]) -> Rows:
         """Return the rows of some samples."""
@@ -142,7 +140,7 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
             readers = {**readers, label: self._labels}
             rows[label] = positions
         with self._reader.paged(at):
-            columns = gather(readers, rows, self._threads)
+            columns = self._reader.gather(readers, rows, self._threads, self._pipeline)
         picks = mix(self._pipeline, readers, columns, self._reader.catalog["attributes"])
         if isinstance(self._structure, str) and not readers[self._structure].stacks:
             pick, values = picks[self._structure], columns[self._structure]
@@ -232,7 +230,7 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
         lines = [f"Number of datapoints: {count}"]
         if "root" in catalog["attributes"]:
             lines.append(f"Root location: {printable(catalog['attributes']['root'])}")
-        home = "" if self._reader.closed else f" in {self._reader.arena.home}"
+        home = "" if self._reader.closed else f" in {self._reader.home}"
         lines.append(f"Arena: {format_bytes(catalog['report']['arena_bytes'])}{home}")
         lines += [f"Column {n}: {c['row']}" for n, c in catalog["report"]["columns"].items()]
         for name, given, lines_of in (

@@ -165,10 +165,10 @@ def test_a_batch_may_be_none():
     assert list(loader) == [None] * 3
 
 
-def test_the_signature_is_dataloaders_and_two_more():
+def test_the_signature_is_dataloaders_and_three_more():
     theirs = dict(inspect.signature(DataLoader.__init__).parameters)
     ours = dict(inspect.signature(fc.ArenaLoader.__init__).parameters)
-    assert set(ours) - set(theirs) <= {"device", "threads", "in_order"}
+    assert set(ours) - set(theirs) <= {"device", "threads", "pin", "in_order"}
     assert list(ours)[: len(theirs)] == [*theirs, *({"in_order"} - set(theirs))][: len(theirs)]
     for name, parameter in theirs.items():
         assert (ours[name].kind, ours[name].default) == (parameter.kind, parameter.default), name

@@ -1,11 +1,13 @@
 """Batches on their way to a device: with a stand-in whose copies are as late as they may be."""
 
-import threading
+import ctypes
 from collections import OrderedDict, UserDict, defaultdict, namedtuple
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from late_device import LateDevice, pretend
 from reading import assert_equal, every_field, make_arena, photo_set, rows_of_sizes
 from torch.utils.data import DataLoader, default_collate
 
@@ -18,90 +20,10 @@ from fastcache.read.view import ArenaView
 from fastcache.schema import Image
 
 
-class LateEvent:
-    """Passes once somebody waits for it, or the device catches up."""
-
-    def __init__(self, device, place):
-        self.device, self.place = device, place
-
-    def query(self):
-        return self.device.done >= self.place
-
-    def synchronize(self):
-        self.device.catch_up(self.place)
-
-
-class LateDevice:
-    """Copies nothing before somebody has to wait for it: memory used too early shows.
-
-    What stands for the device's memory is ordinary memory.
-    """
-
-    def __init__(self, most_locked=1 << 40):
-        self.locked = {}
-        self.most_locked = most_locked
-        self.asked = self.done = 0
-        self.work = []
-        self.lock_ = threading.RLock()
-        self.handed = []
-        self.copies = []
-
-    def lock(self, address, size):
-        if sum(self.locked.values()) + size > self.most_locked:
-            raise BlockError(f"{size} bytes cannot be page-locked: out of memory")
-        assert address % 4096 == size % 4096 == 0
-        self.locked[address] = size
-
-    def unlock(self, address):
-        del self.locked[address]
-
-    def copy(self, tensor, blocking):
-        target = torch.full_like(tensor, 77)
-        with self.lock_:
-            self.asked += 1
-            self.copies.append((tensor.numel() * tensor.element_size(), blocking))
-            # As a device does: it knows the address, and keeps nothing alive.
-            source = tensor.numpy().__array_interface__["data"][0] if not blocking else None
-            self.work.append((target, source, tensor if blocking else None))
-            if blocking:
-                self.catch_up(self.asked)
-        return target
-
-    def catch_up(self, place):
-        with self.lock_:
-            while self.done < place:
-                target, address, tensor = self.work.pop(0)
-                if tensor is None:
-                    pages = next(a for a, n in self.locked.items() if a <= address < a + n)
-                    assert address + target.nbytes <= pages + self.locked[pages]
-                    tensor = torch.frombuffer(memory_at(address, target.nbytes), dtype=torch.uint8)
-                target.copy_(tensor)
-                self.done += 1
-
-    def event(self):
-        return LateEvent(self, self.asked)
-
-    def hand_over(self, event, tensors):
-        event.synchronize()
-        self.handed.append(len(tensors))
-
-
-def memory_at(address, size):
-    import ctypes
-
-    return (ctypes.c_uint8 * size).from_address(address)
-
-
 @pytest.fixture
 def device(monkeypatch):
     """A stand-in that ArenaLoader takes for a CUDA device."""
-    late = LateDevice()
-    buffers = LockedBuffers(late)
-    there = torch.device("cuda", 0)
-    monkeypatch.setattr(cuda, "checked_device", lambda device: device and there)
-    monkeypatch.setattr(cuda, "opened", lambda device: (late, buffers))
-    late.buffers = buffers
-    return late
+    return pretend(monkeypatch)
 
 
 def batches_of(ds, size=4, **options):
@@ -228,6 +150,28 @@ def test_other_tensor_types_are_copied_as_they_are():
     assert copied.tolist() == list(range(6))
 
 
+def test_a_copy_that_is_under_way_is_waited_for_when_the_next_one_fails():
+    """A10: the device's memory may end in the middle of a batch."""
+    late = LateDevice()
+    mover = Mover(late, LockedBuffers(late), 2)
+    images, labels = torch.zeros(9000), torch.ones(5)
+    ask = late.copy
+
+    def copy(tensor, blocking):
+        if late.asked:
+            raise MemoryError("CUDA out of memory")
+        return ask(tensor, blocking)
+
+    late.copy = copy
+    with pytest.raises(MemoryError):
+        mover.move([images, labels])
+    (address,) = [a for a, size in late.locked.items() if size > 4096]
+    assert mover.buffers.new_bytes(36_000).data_ptr() != address
+    late.catch_up(late.asked)
+    mover.close()
+    assert len(late.locked) == 0
+
+
 # -- page-locked memory --------------------------------------------------------------------
 
 
@@ -284,7 +228,7 @@ def test_closing_waits_for_copies_and_leaves_what_is_lent():
 def test_memory_that_cannot_be_locked_is_an_error_in_the_loop(device):
     device.most_locked = 100_000
     batches = iter(batches_of(photo_set(64, (40, 44)), 16))
-    with pytest.raises(BlockError, match="cannot be page-locked"):
+    with pytest.raises(BlockError, match=r"cannot be page-locked: .*; use smaller batches"):
         list(batches)
     assert device.buffers.locked_bytes <= 100_000
 
@@ -356,10 +300,47 @@ def fake_cuda(monkeypatch):
 def test_the_runtimes_refusals_say_why_and_what_to_do(fake_cuda):
     fake_cuda(0).lock(4096, 8192)
     fake_cuda(0).unlock(4096)
-    with pytest.raises(BlockError, match=r"8.00 KiB .* page-locked: out of memory; use smaller"):
+    with pytest.raises(BlockError, match=r"8.00 KiB cannot be page-locked: out of memory"):
         fake_cuda(2).lock(4096, 8192)
     with pytest.raises(BlockError, match="unlocked: out of memory"):
         fake_cuda(2).unlock(4096)
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_pieces_of_locked_memory_are_copied_by_address(fake_cuda, monkeypatch, batch):
+    """F1: what CUDA is asked for, with processors' memory in the place of the device's."""
+    streams = []
+
+    def copies(targets, sources, sizes, stream):
+        streams.append(stream)
+        assert {array.dtype for array in (targets, sources, sizes)} == {np.dtype(np.uint64)}
+        for places in zip(targets.tolist(), sources.tolist(), sizes.tolist(), strict=True):
+            ctypes.memmove(*places)
+
+    made = fake_cuda(0)
+    monkeypatch.setattr(torch.cuda, "stream", Nothing)
+    monkeypatch.setattr(cuda, "batch_copy", lambda: copies if batch else None)
+    made.empty = lambda size: torch.full((size,), 77, dtype=torch.uint8)
+    made._stream = SimpleNamespace(cuda_stream=1234)
+    memory = np.random.default_rng(0).integers(0, 256, 5000, np.uint8)
+    starts, lengths = np.array([4000, 10, 700]), np.array([1000, 1, 300])
+    got = made.gather(memory, starts, lengths, 1301)
+    wanted = [memory[s : s + n] for s, n in zip(starts, lengths, strict=True)]
+    assert (got.numpy() == np.concatenate(wanted)).all()
+    assert streams == [1234] * batch
+    assert made.gathers_by == ("cudaMemcpyBatchAsync" if batch else "cudaMemcpyAsync")
+    none = np.empty(0, np.int64)
+    assert made.gather(memory, none, none, 0).numel() == 0
+    target = torch.empty(1000, dtype=torch.uint8)
+    made.copy_into(target, torch.from_numpy(memory[:1000]))
+    assert (target.numpy() == memory[:1000]).all()
+
+
+def test_free_memory_counts_what_torch_holds_and_does_not_use(fake_cuda, monkeypatch):
+    for name, value in (("mem_get_info", (1000, 5000)), ("memory_reserved", 700)):
+        monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 400)
+    assert fake_cuda(0).free_bytes() == 1300
 
 
 def test_devices_are_looked_for_where_there_are_some(monkeypatch):
