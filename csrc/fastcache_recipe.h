@@ -166,7 +166,8 @@ typedef struct fc_emit {
   int32_t element;  /* FC_UINT8 (FC_PLAIN only), FC_FLOAT32, FC_FLOAT16, FC_BFLOAT16: rounded to
                        nearest even from float32 */
   int32_t planar;   /* 1: (C, H, W); 0: (H, W, C) */
-  int32_t channels; /* 1, 3 or 4 */
+  int32_t channels; /* 1, 3 or 4; those of the pixels, or 1 of 3 (the first: for images that were
+                       made grey), or 3 of 1 */
   int32_t scaling;
   float mean[4], std[4];
   int32_t streaming; /* past the cache: for outputs much larger than it */
@@ -182,7 +183,8 @@ fc_maker *fc_maker_new(void);     /* NULL when out of memory */
 void fc_maker_free(fc_maker *maker);
 
 /* Make one sample of pixels in memory: rows `stride` bytes apart, of spec->channels. `out` has
- * fc_emit_bytes. */
+ * fc_emit_bytes.  FC_E_ARGUMENT: a contradiction, or pixels that cannot become what `emit` asks
+ * for: others of its channels, uint16 of uint8 or the other way round. */
 fc_status fc_make(fc_maker *maker, const uint8_t *source, size_t stride, const fc_image_spec *spec,
                   const fc_drawn *drawn, const fc_key *key, const fc_emit *emit, uint8_t *out);
 /* The same of a file's bytes: the first stage's geometry is the decoder's, so that only the rows

@@ -85,7 +85,7 @@ static image stage_reference(const image *from, const fc_stage *stage, const fc_
 
 static uint8_t *emit_reference(const image *from, const fc_emit *emit, int wide) {
   static fc_emitter emitter;
-  CHECK_INT(fc_emitter_set(&emitter, emit, wide), FC_OK);
+  CHECK_INT(fc_emitter_set(&emitter, emit, wide ? 1 : from->pixel, wide), FC_OK);
   const size_t size = fc_element_size(emit->element);
   uint8_t *out = check_alloc(fc_emit_bytes(emit, from->h, from->w));
   for (int y = 0; y < from->h; y++)
@@ -94,14 +94,15 @@ static uint8_t *emit_reference(const image *from, const fc_emit *emit, int wide)
         size_t place = (size_t)((y * from->w + x) * emit->channels + c);
         if (emit->planar) place = (size_t)((c * from->h + y) * from->w + x);
         const uint8_t *pixel = pixel_at(from, y, x);
+        const uint8_t *value = pixel + (from->pixel == emit->channels ? c : 0);
         if (wide)
           memcpy(out + 2 * place, pixel, 2);
         else if (emit->element == FC_UINT8)
-          out[place] = pixel[c];
+          out[place] = *value;
         else if (emit->element == FC_FLOAT32)
-          memcpy(out + 4 * place, &emitter.value[c][pixel[c]], 4);
+          memcpy(out + 4 * place, &emitter.value[c][*value], 4);
         else
-          memcpy(out + size * place, &emitter.half[c][pixel[c]], size);
+          memcpy(out + size * place, &emitter.half[c][*value], size);
       }
   return out;
 }
@@ -186,7 +187,8 @@ static const fc_key key = {.seed = 1, .epoch = 2, .sample = 3};
 
 static void check_sample(fc_maker *maker, int channels, int wide) {
   const fc_image_spec spec = {.channels = channels, .wide = wide, .limits = fc_default_limits};
-  const fc_emit emit = random_emit(channels, wide);
+  const int is_other = channels != 4 && !wide && random_below(4) == 0;
+  const fc_emit emit = random_emit(is_other ? 4 - channels : channels, wide);
   const image source = image_new(between(1, 60), between(1, 60), fc_pixel_bytes(&spec));
   const size_t stride = (size_t)source.w * (size_t)source.pixel;
   fill_random(source.data, stride * (size_t)source.h);
@@ -348,8 +350,9 @@ static void test_refusals(fc_maker *maker) {
   REFUSED((bad.erased = 1, bad.erase[0] = (fc_erased){.x = -1, .h = 2, .w = 1}));
   REFUSED((bad.erased = 1, bad.erase[0] = (fc_erased){.x = INT32_MAX, .h = 2, .w = INT32_MAX}));
   REFUSED((bad.stage[0].geometry.out_h = INT32_MAX, bad.stage[0].geometry.out_w = INT32_MAX));
+  const fc_emit opacity = {.element = FC_UINT8, .channels = 4};
+  CHECK_INT(fc_make(maker, source, W * 3, &spec, &good, &key, &opacity, out), FC_E_ARGUMENT);
   const fc_emit grey = {.element = FC_UINT8, .channels = 1};
-  CHECK_INT(fc_make(maker, source, W * 3, &spec, &good, &key, &grey, out), FC_E_ARGUMENT);
   const fc_image_spec wide = {.channels = 1, .wide = 1};
   CHECK_INT(fc_make(maker, source, W * 3, &wide, &good, &key, &grey, out), FC_E_ARGUMENT);
   const fc_emit kept = {.element = FC_UINT16, .channels = 1};
