@@ -273,6 +273,58 @@ static fc_drawn plain_drawn(int h, int w) {
   return drawn;
 }
 
+/* Everything that is erased, a number at a time: the numbers of a step come in the order of rows,
+ * pixels and channels. */
+static void erase_reference(const fc_emit *emit, const fc_erased *e, int h, int w, uint8_t *out) {
+  static fc_emitter emitter;
+  CHECK_INT(fc_emitter_set(&emitter, emit, emit->channels, emit->element == FC_UINT16), FC_OK);
+  const size_t size = fc_element_size(emit->element),
+               count = (size_t)(e->h * e->w * emit->channels);
+  float *noise = check_alloc(count * sizeof *noise), *next = noise;
+  fc_random random;
+  fc_random_begin(&random, &key, e->step);
+  fc_random_normals(&random, noise, count);
+  for (int y = e->y; y < e->y + e->h; y++)
+    for (int x = e->x; x < e->x + e->w; x++)
+      for (int c = 0; c < emit->channels; c++, next++) {
+        const int at = emit->planar ? (c * h + y) * w + x : (y * w + x) * emit->channels + c;
+        fc_emitter_put(&emitter, e->with == FC_ERASE_NORMAL ? *next : e->value[c],
+                       out + (size_t)at * size);
+      }
+  free(noise);
+}
+
+static void test_erased_numbers(fc_maker *maker) {
+  for (int i = 0; i < 300; i++) {
+    const int h = between(1, 40), w = between(1, 40), wide = i % 10 == 0;
+    const int channels = wide ? 1 : (const int[]){1, 3, 4}[i % 3];
+    const fc_image_spec spec = {.channels = channels, .wide = wide};
+    const fc_emit emit = random_emit(channels, wide);
+    const image source = image_new(h, w, fc_pixel_bytes(&spec));
+    fill_random(source.data, (size_t)(h * w * source.pixel));
+    fc_drawn drawn = plain_drawn(h, w);
+    const size_t bytes = fc_emit_bytes(&emit, h, w);
+    uint8_t *out = check_alloc(bytes), *expected = expected_of(&source, &drawn, &spec, &emit);
+    drawn.erased = between(1, FC_MOST_ERASED);
+    for (int k = 0; k < drawn.erased; k++) {
+      fc_erased *e = &drawn.erase[k];
+      e->h = between(1, h), e->w = between(1, w);
+      e->y = between(0, h - e->h), e->x = between(0, w - e->w);
+      e->with = random_below(2), e->step = (uint32_t)k | FC_STEP_PIXELS;
+      for (int c = 0; c < 4; c++) e->value[c] = (float)between(-300, 70000) / 3.0f;
+      erase_reference(&emit, e, h, w, expected);
+    }
+    describe(&drawn, &emit, &spec);
+    CHECK_INT(
+        fc_make(maker, source.data, (size_t)(w * source.pixel), &spec, &drawn, &key, &emit, out),
+        FC_OK);
+    CHECK(memcmp(out, expected, bytes) == 0);
+    free(out);
+    free(expected);
+    free(source.data);
+  }
+}
+
 static void test_erasing(fc_maker *maker) {
   enum { H = 20, W = 30 };
   static uint8_t source[H * W * 3];
@@ -368,6 +420,7 @@ int main(void) {
   test_samples(maker);
   test_files(maker);
   test_erasing(maker);
+  test_erased_numbers(maker);
   test_refusals(maker);
   fc_maker_free(maker);
   return check_result();
