@@ -69,6 +69,8 @@ static void put_numbers(const fc_emitter *emitter, const float *value, size_t st
   const size_t size = fc_element_size(element);
   if (element == FC_FLOAT32 && step == 1) {
     memcpy(out, value, count * size);
+  } else if (element == FC_FLOAT32) {
+    for (size_t i = 0; i < count; i++) memcpy(out + i * size, value + i * step, size);
   } else if (element == FC_FLOAT16 || element == FC_BFLOAT16) {
     for (size_t i = 0; i < count; i++) {
       const float one = value[i * step];
