@@ -181,6 +181,13 @@ size_t fc_emit_bytes(const fc_emit *emit, int32_t h, int32_t w);
 typedef struct fc_maker fc_maker; /* one thread's sink, decoder and scratch */
 fc_maker *fc_maker_new(void);     /* NULL when out of memory */
 void fc_maker_free(fc_maker *maker);
+/* *bytes receives an upper bound of what a maker allocates for a sample of h x w pixels in memory;
+ * of files the codec's parts of fc_decode_scratch (all but `resampler`) come on top, and the file's
+ * bytes where it is read.  Arguments, *at and errors are fc_draw's; FC_E_ARGUMENT for a bad `spec`
+ * or `emit` as well. */
+fc_status fc_make_scratch(const fc_step *steps, int count, int32_t h, int32_t w,
+                          const fc_stage *before, const fc_image_spec *spec, const fc_emit *emit,
+                          size_t *bytes, int *at);
 
 /* Make one sample of pixels in memory: rows `stride` bytes apart, of spec->channels. `out` has
  * fc_emit_bytes.  FC_E_ARGUMENT: a contradiction, or pixels that cannot become what `emit` asks
@@ -229,7 +236,8 @@ typedef struct fc_make_job {
   int32_t *detail;              /* [count] */
 } fc_make_job;
 
-/* FC_E_NOMEM when the thread's own maker cannot be made; the items are then left to others. */
+/* FC_E_NOMEM when the thread's own maker cannot be made; the items are then left to others.  Makers
+ * are kept from job to job: up to 32 of them, of up to 4 MiB each. */
 fc_status fc_make_run(fc_make_job *job);
 
 #endif

@@ -3,46 +3,9 @@
  * Rows of the last stage go from the resampler straight to the output's numbers while they are in
  * the first cache.  Colours, which may need all of an image before its first pixel is known, and
  * stages after which others follow, take the way through pixels in a thread's own memory. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "recipe.h"
-
-enum { MOST_EMITTERS = 4 };
-
-struct fc_maker {
-  _Alignas(64) fc_emission emission;
-  fc_emitter plain;                   /* pixels as they are, for stages that mirror them */
-  fc_emitter emitters[MOST_EMITTERS]; /* of those requests that were met last */
-  int emitters_set, emitter_next;
-  fc_sink *sink;
-  fc_decoder *decoder;
-  fc_buffer pixels[2]; /* from stage to stage */
-  fc_buffer crop;      /* of a file, to be padded */
-  fc_buffer line, room;
-};
-
-fc_maker *fc_maker_new(void) {
-  fc_maker *maker = aligned_alloc(64, sizeof *maker);
-  if (!maker) return NULL;
-  memset(maker, 0, sizeof *maker);
-  maker->sink = fc_sink_new();
-  maker->decoder = fc_decoder_new();
-  if (maker->sink && maker->decoder) return maker;
-  fc_maker_free(maker);
-  return NULL;
-}
-
-void fc_maker_free(fc_maker *maker) {
-  if (!maker) return;
-  fc_sink_free(maker->sink);
-  fc_decoder_free(maker->decoder);
-  for (int i = 0; i < 2; i++) fc_buffer_free(&maker->pixels[i]);
-  fc_buffer_free(&maker->crop);
-  fc_buffer_free(&maker->line);
-  fc_buffer_free(&maker->room);
-  free(maker);
-}
 
 /* ---- what is asked for ---- */
 
@@ -99,7 +62,7 @@ static fc_status find_emitter(fc_maker *maker, const fc_emit *emit, const fc_ima
       fc_emitter_set(&maker->emitters[place], emit, spec->channels, spec->wide);
   *found = &maker->emitters[place];
   if (status != FC_OK) return status;
-  maker->emitter_next = (place + 1) % MOST_EMITTERS;
+  maker->emitter_next = (place + 1) % FC_MAKER_EMITTERS;
   maker->emitters_set = FC_MAX(maker->emitters_set, place + 1);
   return FC_OK;
 }
@@ -139,6 +102,7 @@ static fc_status resample(fc_maker *maker, const fc_sample *from, const fc_image
 
 static fc_status decode(fc_maker *maker, const fc_sample *from, const fc_image_spec *spec,
                         const fc_geometry *g, const target *to, int *detail) {
+  if (!maker->decoder && !(maker->decoder = fc_decoder_new())) return FC_E_NOMEM;
   if (to->slot)
     return fc_decode(maker->decoder, from->data, from->size, spec, g, to->slot, to->stride, detail);
   return fc_decode_rows(maker->decoder, from->data, from->size, spec, g, &to->taker, detail);
