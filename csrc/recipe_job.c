@@ -125,23 +125,27 @@ static fc_status make_column(const fc_make_job *job, int index, taken *t, fc_mak
 
 /* ---- samples ---- */
 
-/* Pixels that will be read after this sample; rows 0 when that is not known. */
-static fc_ahead ahead_of(const fc_make_job *job, const taken *next) {
-  const fc_plane *plane = &job->planes[0];
-  fc_ahead none = {0};
-  if (next->item < 0 || next->status != FC_OK || !is_decoded(plane, next->item)) return none;
+/* Pixels of a column that will be read after this sample; rows 0 when that is not known.  What was
+ * drawn for the first column holds for the others where both are decoded and of one size. */
+static fc_ahead ahead_of(const fc_make_job *job, const taken *next, int index) {
+  const fc_plane *plane = &job->planes[index], *first = &job->planes[0];
+  const fc_ahead none = {0};
+  if (next->item < 0 || next->status != FC_OK) return none;
+  if (!is_decoded(plane, next->item) || !is_decoded(first, next->item)) return none;
+  const size here = size_of(plane, next->item), there = size_of(first, next->item);
+  if (here.h != there.h || here.w != there.w) return none;
   const fc_sample sample = decoded_of(plane, next->item);
   return fc_stage_ahead(&sample, plane->spec, &next->drawn.stage[0]);
 }
 
 static void make(fc_make_job *job, taken *t, const taken *next, fc_maker *mine) {
-  const fc_ahead ahead = ahead_of(job, next);
   fc_status status = t->status;
   int detail = status == FC_OK ? 0 : t->at;
   int64_t bytes = 0;
   if (status == FC_OK && job->map) job->map[t->item] = fc_drawn_map(&t->drawn);
   for (int i = 0; i < job->plane_count && status == FC_OK; i++) {
-    status = make_column(job, i, t, mine, i == 0 && ahead.rows ? &ahead : NULL, &detail);
+    const fc_ahead ahead = ahead_of(job, next, i);
+    status = make_column(job, i, t, mine, ahead.rows ? &ahead : NULL, &detail);
     bytes += job->planes[i].out_size[t->item];
   }
   if (fc_is_damage(status) && job->damaged_needs_python) {
