@@ -234,7 +234,10 @@ BAD_PLANES = {
     "negative width": (lambda r: {"width": raw(-r.width)}, "x -"),
     "huge": (lambda r: {"height": raw(np.full(N, 2**31 - 1, np.int32))}, "outside a buffer"),
     "a file without data": (lambda r: {"offset": raw(r.offset * 0 - 1)}, "neither data nor a path"),
-    "another number of channels": (lambda r: {"emit": raw(emit_of(channels=4))}, "4 channels of pixels that have 3"),
+    "another number of channels": (
+        lambda r: {"emit": raw(emit_of(channels=4))},
+        "4 channels of pixels that have 3",
+    ),
     "16 bits": (lambda r: {"spec": GREY, "emit": raw(emit_of("uint16", 1))}, "uint16 is for"),
     "labels": (
         lambda r: {"emit": raw(emit_of("float32", scaling="unit")), "is_mask": True},
