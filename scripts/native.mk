@@ -1,5 +1,6 @@
 # csrc/ without Python: C tests, fuzz targets, benchmarks.  Called by the Makefile's test-c, fuzz
 # and bench-c; by hand: make -f scripts/native.mk CONFIG=gcc|asan|tsan|fuzz|coverage|bench test|fuzz|bench
+# (CONFIG=tsan: threads)
 # A campaign of fuzzing has three steps: CONFIG=fuzz fuzz, CONFIG=fuzz minimise, CONFIG=replay replay.
 CONFIG ?= gcc
 SECONDS ?= 60
@@ -63,7 +64,7 @@ BENCH := $(patsubst benchmarks/c/%,$(OUT)/benchmarks/%.o,$(wildcard benchmarks/c
 export ASAN_OPTIONS ?= detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: test fuzz minimise replay bench
+.PHONY: test threads fuzz minimise replay bench
 VALGRIND ?= valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite
 .SECONDARY:
 
@@ -77,6 +78,13 @@ try_%: $(OUT)/test_%
 	    if [ $$cpu = native ]; then unset FASTCACHE_CPU; else export FASTCACHE_CPU=$$cpu; fi; \
 	    $<; \
 	done
+
+# With CONFIG=tsan: the tests that start threads, where a race is an error; but not the one that
+# counts page faults, of which the sanitizer's own memory has more.
+THREADED := $(filter-out tests/c/test_block.c,$(shell grep -l pthread_create tests/c/test_*.c))
+THREADED := $(THREADED:tests/c/%.c=$(OUT)/%)
+threads: $(THREADED)
+	@set -e; for test in $(THREADED); do echo "== $$test"; $$test; done
 
 # The corpus grows from run to run; what breaks a target is left beside it as a file.
 fuzz: $(FUZZERS:$(OUT)/fuzz_%=run_%)

@@ -95,6 +95,15 @@ typedef struct core_make {
 size_t core_make_bytes(const core_make *make); /* of one sample of the output */
 int core_make_run(const core_make *make);      /* fc_make_run */
 
+/* Random resized crops of files, to 224 x 224 pixels. */
+typedef struct core_crops core_crops;
+core_crops *core_crops_new(void);
+void core_crops_free(core_crops *crops);
+/* fc_make_from_file, which decodes what the crop needs; or, if `pixels` is not NULL, the whole
+ * picture is decoded there, and the same crop made of that.  out: 224 * 224 * 3 bytes. */
+int core_crops_make(core_crops *crops, const uint8_t *data, size_t size, uint64_t sample,
+                    uint8_t *pixels, uint8_t *out);
+
 #ifdef __cplusplus
 }
 #endif

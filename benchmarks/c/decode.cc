@@ -124,6 +124,33 @@ void ours(benchmark::State &state, std::shared_ptr<Photos> photos, int side, int
   report(state, *photos, limit_total, total);
 }
 
+// Random resized crops, in turns with the same crops of the whole picture.
+void crops(benchmark::State &state, std::shared_ptr<Photos> photos) {
+  std::unique_ptr<core_crops, void (*)(core_crops *)> making(core_crops_new(), core_crops_free);
+  std::vector<uint8_t> out(224 * 224 * 3);
+  double whole = 0, total = 0;
+  uint64_t sample = 0;
+  for (auto _ : state) {
+    double pass = 0;
+    for (const auto &file : photos->files) {
+      int failed = 0;
+      sample++;
+      whole += seconds([&] {
+        failed |= core_crops_make(making.get(), file.data(), file.size(), sample,
+                                  photos->pixels.data(), out.data());
+      });
+      pass += seconds([&] {
+        failed |=
+            core_crops_make(making.get(), file.data(), file.size(), sample, nullptr, out.data());
+      });
+      if (failed) return state.SkipWithError("fc_make refuses what libjpeg decodes");
+    }
+    state.SetIterationTime(pass);
+    total += pass;
+  }
+  report(state, *photos, whole, total);
+}
+
 }  // namespace
 
 void register_decode(const std::string &folder) {
@@ -138,4 +165,6 @@ void register_decode(const std::string &folder) {
                                    [=](benchmark::State &state) { ours(state, photos, 0, 0); }));
   set(benchmark::RegisterBenchmark("decode/fc_decode, side 256, centre 224",
                                    [=](benchmark::State &s) { ours(s, photos, 256, 224); }));
+  set(benchmark::RegisterBenchmark("decode/fc_make_from_file, RandomResizedCrop 224, flip",
+                                   [=](benchmark::State &state) { crops(state, photos); }));
 }

@@ -95,3 +95,54 @@ int core_make_run(const core_make *make) {
   free(memory);
   return failed;
 }
+
+/* ---- files ---- */
+
+struct core_crops {
+  fc_maker *maker;
+  fc_decoder *decoder;
+};
+
+core_crops *core_crops_new(void) {
+  core_crops *crops = calloc(1, sizeof *crops);
+  if (!crops) return NULL;
+  crops->maker = fc_maker_new();
+  crops->decoder = fc_decoder_new();
+  if (crops->maker && crops->decoder) return crops;
+  core_crops_free(crops);
+  return NULL;
+}
+
+void core_crops_free(core_crops *crops) {
+  if (!crops) return;
+  fc_maker_free(crops->maker);
+  fc_decoder_free(crops->decoder);
+  free(crops);
+}
+
+int core_crops_make(core_crops *crops, const uint8_t *data, size_t size, uint64_t sample,
+                    uint8_t *pixels, uint8_t *out) {
+  const core_make make = {.resized = 1, .side = 224};
+  const fc_key key = {.seed = 1, .sample = sample};
+  const fc_image_spec spec = {.channels = 3, .limits = fc_default_limits};
+  const fc_emit emit = {.element = FC_UINT8, .channels = 3, .streaming = 1};
+  fc_step steps[3];
+  fc_drawn drawn;
+  int h, w, at;
+  if (core_jpeg_size(data, size, &w, &h)) return 1;
+  if (fc_draw(steps, steps_of(&make, steps), &key, h, w, NULL, &drawn, &at) != FC_OK) return 1;
+  if (!pixels)
+    return fc_make_from_file(crops->maker, data, size, &spec, &drawn, &key, &emit, out, &at) !=
+           FC_OK;
+  const fc_geometry whole = {.src_h = h,
+                             .src_w = w,
+                             .crop_h = h,
+                             .crop_w = w,
+                             .size_h = h,
+                             .size_w = w,
+                             .out_h = h,
+                             .out_w = w};
+  const size_t stride = (size_t)w * 3;
+  if (fc_decode(crops->decoder, data, size, &spec, &whole, pixels, stride, &at) != FC_OK) return 1;
+  return fc_make(crops->maker, pixels, stride, &spec, &drawn, &key, &emit, out) != FC_OK;
+}
