@@ -11,9 +11,27 @@ static size_t row_bytes(const fc_emitter *emitter, int32_t w) {
   return values * fc_element_size(emit->element);
 }
 
+/* Of the row whose channels were converted; it is read beyond its end. */
+static size_t converted_bytes(const fc_emitter *emitter, int32_t w) {
+  const int channels = emitter->emit.channels;
+  if (emitter->channels == channels) return 0;
+  return ((size_t)w * (size_t)channels + FC_ROW_SLACK + FC_LINE - 1) / FC_LINE * FC_LINE;
+}
+
+static const uint8_t *converted(const fc_emission *emission, const uint8_t *row) {
+  uint8_t *out = emission->row_of_channels;
+  const int is_grey = emission->emitter->channels == 1;
+  if (is_grey)
+    for (int32_t x = 0; x < emission->w; x++) out[3 * x] = out[3 * x + 1] = out[3 * x + 2] = row[x];
+  else
+    for (int32_t x = 0; x < emission->w; x++) out[x] = row[3 * x];
+  return out;
+}
+
 size_t fc_emission_room(const fc_emitter *emitter, int32_t w) {
   const size_t planes = emitter->emit.planar ? (size_t)emitter->emit.channels : 1;
-  return planes * ((row_bytes(emitter, w) + FC_LINE - 1) / FC_LINE * FC_LINE) + FC_LINE;
+  return planes * ((row_bytes(emitter, w) + FC_LINE - 1) / FC_LINE * FC_LINE) + FC_LINE +
+         converted_bytes(emitter, w);
 }
 
 void fc_emission_begin(fc_emission *emission, const fc_emitter *emitter, uint8_t *out, int32_t h,
@@ -25,7 +43,8 @@ void fc_emission_begin(fc_emission *emission, const fc_emitter *emitter, uint8_t
   emission->row = row_bytes(emitter, w);
   emission->plane = emission->row * (size_t)h;
   emission->planes = emit->planar ? emit->channels : 1;
-  emission->room = room;
+  emission->row_of_channels = emitter->channels == emit->channels ? NULL : room;
+  emission->room = room + converted_bytes(emitter, w);
   emission->next = -1;
   const int whole = is_lines((uintptr_t)out) && is_lines(emission->row);
   emission->streaming = emit->streaming && whole && fc_emit_is_real(emit->element);
@@ -40,6 +59,7 @@ static void end_lines(fc_emission *emission) {
 void fc_emission_row(fc_emission *emission, int32_t y, const uint8_t *row) {
   const fc_emitter *emitter = emission->emitter;
   if (emission->flip_y) y = emission->h - 1 - y;
+  if (emission->row_of_channels) row = converted(emission, row);
   uint8_t *place[4], *rows[4];
   const size_t room = (emission->row + FC_LINE - 1) / FC_LINE * FC_LINE;
   for (int p = 0; p < emission->planes; p++) {

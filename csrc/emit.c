@@ -171,11 +171,18 @@ static const fc_emit_kernels *kernels_here(void) {
   return &fc_emit_scalar;
 }
 
-fc_status fc_emitter_set(fc_emitter *emitter, const fc_emit *emit, int wide) {
-  if (fc_emit_check(emit) != FC_OK) return FC_E_ARGUMENT;
+/* What grey images, and images that were made grey, are handed on as. */
+static int are_convertible(int from, int to) {
+  return from == to || (from == 1 && to == 3) || (from == 3 && to == 1);
+}
+
+fc_status fc_emitter_set(fc_emitter *emitter, const fc_emit *emit, int channels, int wide) {
+  if (fc_emit_check(emit) != FC_OK || !are_convertible(channels, emit->channels))
+    return FC_E_ARGUMENT;
   if (wide ? emit->element == FC_UINT8 || emit->channels != 1 : emit->element == FC_UINT16)
     return FC_E_ARGUMENT;
   emitter->emit = *emit;
+  emitter->channels = channels;
   emitter->wide = wide;
   emitter->kernels = wide ? &fc_emit_scalar : kernels_here();
   if (!fc_emit_is_real(emit->element) || wide) return FC_OK;

@@ -45,20 +45,21 @@ typedef struct fc_emitter {
   _Alignas(64) fc_emit_factors factors;
   fc_emit_order order[2]; /* as they come, mirrored */
   fc_emit emit;
-  int wide; /* pixels are uint16 */
-  int way;  /* fc_emit_way */
+  int channels; /* of pixels: of one, three are the same; of three (equal ones), one is the first */
+  int wide;     /* pixels are uint16 */
+  int way;      /* fc_emit_way */
   const struct fc_emit_kernels *kernels;
   float value[4][256];   /* by channel; uint8 pixels only */
   uint16_t half[4][256]; /* the same in 16 bits, if that is what is asked for */
 } fc_emitter;
 
-/* Get ready for what passes fc_emit_check; FC_E_ARGUMENT if pixels of that width cannot become
- * this element. */
-fc_status fc_emitter_set(fc_emitter *emitter, const fc_emit *emit, int wide);
+/* Get ready for what passes fc_emit_check; FC_E_ARGUMENT if pixels of that width and so many
+ * channels cannot become this. */
+fc_status fc_emitter_set(fc_emitter *emitter, const fc_emit *emit, int channels, int wide);
 
-/* One row of `width` pixels, mirrored if `flip`.  `row` is readable FC_ROW_SLACK bytes beyond its
- * end.  out[c] is where the row of plane c goes, out[0] that of an interleaved row.  `streaming`
- * only where all of these are whole cache lines. */
+/* One row of `width` pixels that have the output's channels already, mirrored if `flip`.  `row` is
+ * readable FC_ROW_SLACK bytes beyond its end.  out[c] is where the row of plane c goes, out[0] that
+ * of an interleaved row.  `streaming` only where all of these are whole cache lines. */
 void fc_emitter_row(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
                     uint8_t *const *out, int streaming);
 /* One number of the output. */
@@ -107,10 +108,11 @@ typedef struct fc_emission {
   int32_t h, w, flip_y, flip_x;
   size_t row, plane; /* bytes of the output */
   int planes;
-  int by_lines;  /* rows end within cache lines, and bypass it all the same */
-  int streaming; /* rows are whole cache lines */
-  int32_t next;  /* by_lines: the row that would continue */
-  uint8_t *room; /* by_lines: one row of each plane */
+  int by_lines;             /* rows end within cache lines, and bypass it all the same */
+  int streaming;            /* rows are whole cache lines */
+  int32_t next;             /* by_lines: the row that would continue */
+  uint8_t *row_of_channels; /* one row of pixels with the output's channels; NULL: they have them */
+  uint8_t *room;            /* by_lines: one row of each plane */
   fc_lines lines[4];
 } fc_emission;
 

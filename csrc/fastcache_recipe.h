@@ -188,7 +188,8 @@ typedef struct fc_emit {
   int32_t element;  /* FC_UINT8 (FC_PLAIN only), FC_FLOAT32, FC_FLOAT16, FC_BFLOAT16: rounded to
                        nearest even from float32 */
   int32_t planar;   /* 1: (C, H, W); 0: (H, W, C) */
-  int32_t channels; /* 1, 3 or 4 */
+  int32_t channels; /* 1, 3 or 4; those of the pixels, or 1 of 3 (the first: for images that were
+                       made grey), or 3 of 1 */
   int32_t scaling;
   float mean[4], std[4];
   int32_t streaming; /* past the cache: for outputs much larger than it */
@@ -202,9 +203,17 @@ size_t fc_emit_bytes(const fc_emit *emit, int32_t h, int32_t w);
 typedef struct fc_maker fc_maker; /* one thread's sink, decoder and scratch */
 fc_maker *fc_maker_new(void);     /* NULL when out of memory */
 void fc_maker_free(fc_maker *maker);
+/* *bytes receives an upper bound of what a maker allocates for a sample of h x w pixels in memory;
+ * of files the codec's parts of fc_decode_scratch (all but `resampler`) come on top, and the file's
+ * bytes where it is read.  Arguments, *at and errors are fc_draw's; FC_E_ARGUMENT for a bad `spec`
+ * or `emit` as well. */
+fc_status fc_make_scratch(const fc_step *steps, int count, int32_t h, int32_t w,
+                          const fc_stage *before, const fc_image_spec *spec, const fc_emit *emit,
+                          size_t *bytes, int *at);
 
 /* Make one sample of pixels in memory: rows `stride` bytes apart, of spec->channels. `out` has
- * fc_emit_bytes. */
+ * fc_emit_bytes.  FC_E_ARGUMENT: a contradiction, or pixels that cannot become what `emit` asks
+ * for: others of its channels, uint16 of uint8 or the other way round. */
 fc_status fc_make(fc_maker *maker, const uint8_t *source, size_t stride, const fc_image_spec *spec,
                   const fc_drawn *drawn, const fc_key *key, const fc_emit *emit, uint8_t *out);
 /* The same of a file's bytes: the first stage's geometry is the decoder's, so that only the rows
@@ -249,7 +258,8 @@ typedef struct fc_make_job {
   int32_t *detail;              /* [count] */
 } fc_make_job;
 
-/* FC_E_NOMEM when the thread's own maker cannot be made; the items are then left to others. */
+/* FC_E_NOMEM when the thread's own maker cannot be made; the items are then left to others.  Makers
+ * are kept from job to job: up to 32 of them, of up to 4 MiB each. */
 fc_status fc_make_run(fc_make_job *job);
 
 #endif

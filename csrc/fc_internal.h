@@ -57,6 +57,10 @@ uint8_t *fc_sink_target(const fc_sink *sink, fc_rect rect, size_t *stride);
 #define FC_SINK_ROWS 8
 /* Bytes the sink allocates for such a geometry, an upper bound. */
 size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec);
+/* The same for any crop of the source, whose rows go to a taker. */
+size_t fc_sink_most(const fc_geometry *geometry, const fc_image_spec *spec);
+/* Bytes that it holds now. */
+size_t fc_sink_held(const fc_sink *sink);
 
 /* ---- image.c ----------------------------------------------------------------------------------
  */

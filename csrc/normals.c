@@ -10,19 +10,24 @@
 #include "draw.h"
 
 #if defined __GNUC__ && !defined __clang__
-/* Nobody reads floating-point exception flags here; while it has to keep them, gcc does not
- * vectorise a choice between two values. */
-#pragma GCC optimize("no-trapping-math")
+/* Nobody reads floating-point exception flags or errno here; while it has to keep them, gcc does
+ * not vectorise a choice between two values, nor a root. */
+#pragma GCC optimize("no-trapping-math", "no-math-errno")
 #endif
 
 /* Blocks at once. */
 #define LANES 16
 #define HALF_PI 1.57079633f
+#if defined __x86_64__
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
 #define LN_2 0.693147181f
 #define SQRT_2 1.41421356f
 
 /* Numbers of blocks `first`, first + 1, …: words[k][lane]. */
-static void many_blocks(const fc_random *random, uint64_t first, uint32_t words[4][LANES]) {
+INLINE void many_blocks(const fc_random *random, uint64_t first, uint32_t words[4][LANES]) {
   uint32_t *restrict a = words[0], *restrict b = words[1];
   uint32_t *restrict c = words[2], *restrict d = words[3];
   for (int i = 0; i < LANES; i++) {
@@ -40,7 +45,7 @@ static void many_blocks(const fc_random *random, uint64_t first, uint32_t words[
 }
 
 /* -2 log(u) for u = (n + 1) / 2^24: by the series of the inverse hyperbolic tangent. */
-static inline float minus_two_log(uint32_t n) {
+INLINE float minus_two_log(uint32_t n) {
   const float u = (float)(int32_t)(n + 1);
   uint32_t bits;
   memcpy(&bits, &u, sizeof bits);
@@ -58,7 +63,7 @@ static inline float minus_two_log(uint32_t n) {
 
 /* One pair of words to one pair of normal numbers.  The angle: a quarter of the circle, and a place
  * from -pi/4 to pi/4 in it. */
-static void pairs(const uint32_t *restrict radii, const uint32_t *restrict angles,
+INLINE void pairs(const uint32_t *restrict radii, const uint32_t *restrict angles,
                   float *restrict first, float *restrict second) {
   float radius[LANES];
   for (int i = 0; i < LANES; i++) radius[i] = minus_two_log(radii[i] >> 8);
@@ -78,7 +83,7 @@ static void pairs(const uint32_t *restrict radii, const uint32_t *restrict angle
   }
 }
 
-void fc_random_normals(fc_random *random, float *out, size_t count) {
+INLINE void normals_by_lanes(fc_random *random, float *out, size_t count) {
   random->left = 0;
   uint64_t block = random->counter[0] | (uint64_t)random->counter[1] << 32;
   while (count) {
@@ -97,4 +102,31 @@ void fc_random_normals(fc_random *random, float *out, size_t count) {
   }
   random->counter[0] = (uint32_t)block;
   random->counter[1] = (uint32_t)(block >> 32);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static void normals_by_avx2(fc_random *random, float *out,
+                                                            size_t count) {
+  normals_by_lanes(random, out, count);
+}
+
+__attribute__((target("avx512f,avx512bw"))) static void normals_by_avx512(fc_random *random,
+                                                                          float *out,
+                                                                          size_t count) {
+  normals_by_lanes(random, out, count);
+}
+#endif
+
+void fc_random_normals(fc_random *random, float *out, size_t count) {
+#ifdef __x86_64__
+  if (fc_cpu_get() == FC_CPU_AVX512) {
+    normals_by_avx512(random, out, count);
+    return;
+  }
+  if (fc_cpu_get() == FC_CPU_AVX2) {
+    normals_by_avx2(random, out, count);
+    return;
+  }
+#endif
+  normals_by_lanes(random, out, count);
 }

@@ -3,46 +3,9 @@
  * Rows of the last stage go from the resampler straight to the output's numbers while they are in
  * the first cache.  Colours, which may need all of an image before its first pixel is known, and
  * stages after which others follow, take the way through pixels in a thread's own memory. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "recipe.h"
-
-enum { MOST_EMITTERS = 4 };
-
-struct fc_maker {
-  _Alignas(64) fc_emission emission;
-  fc_emitter plain;                   /* pixels as they are, for stages that mirror them */
-  fc_emitter emitters[MOST_EMITTERS]; /* of those requests that were met last */
-  int emitters_set, emitter_next;
-  fc_sink *sink;
-  fc_decoder *decoder;
-  fc_buffer pixels[2]; /* from stage to stage */
-  fc_buffer crop;      /* of a file, to be padded */
-  fc_buffer line, room;
-};
-
-fc_maker *fc_maker_new(void) {
-  fc_maker *maker = aligned_alloc(64, sizeof *maker);
-  if (!maker) return NULL;
-  memset(maker, 0, sizeof *maker);
-  maker->sink = fc_sink_new();
-  maker->decoder = fc_decoder_new();
-  if (maker->sink && maker->decoder) return maker;
-  fc_maker_free(maker);
-  return NULL;
-}
-
-void fc_maker_free(fc_maker *maker) {
-  if (!maker) return;
-  fc_sink_free(maker->sink);
-  fc_decoder_free(maker->decoder);
-  for (int i = 0; i < 2; i++) fc_buffer_free(&maker->pixels[i]);
-  fc_buffer_free(&maker->crop);
-  fc_buffer_free(&maker->line);
-  fc_buffer_free(&maker->room);
-  free(maker);
-}
 
 /* ---- what is asked for ---- */
 
@@ -85,18 +48,21 @@ static int is_drawn_valid(const fc_drawn *drawn, const fc_image_spec *spec) {
 }
 
 /* The emitter of a request: finding its numbers takes as long as a picture. */
-static fc_status find_emitter(fc_maker *maker, const fc_emit *emit, int wide,
+static fc_status find_emitter(fc_maker *maker, const fc_emit *emit, const fc_image_spec *spec,
                               const fc_emitter **found) {
   for (int i = 0; i < maker->emitters_set; i++) {
     const fc_emitter *one = &maker->emitters[i];
     *found = one;
-    if (one->wide == wide && memcmp(&one->emit, emit, sizeof *emit) == 0) return FC_OK;
+    if (one->wide == spec->wide && one->channels == spec->channels &&
+        memcmp(&one->emit, emit, sizeof *emit) == 0)
+      return FC_OK;
   }
   const int place = maker->emitter_next;
-  const fc_status status = fc_emitter_set(&maker->emitters[place], emit, wide);
+  const fc_status status =
+      fc_emitter_set(&maker->emitters[place], emit, spec->channels, spec->wide);
   *found = &maker->emitters[place];
   if (status != FC_OK) return status;
-  maker->emitter_next = (place + 1) % MOST_EMITTERS;
+  maker->emitter_next = (place + 1) % FC_MAKER_EMITTERS;
   maker->emitters_set = FC_MAX(maker->emitters_set, place + 1);
   return FC_OK;
 }
@@ -136,6 +102,7 @@ static fc_status resample(fc_maker *maker, const fc_sample *from, const fc_image
 
 static fc_status decode(fc_maker *maker, const fc_sample *from, const fc_image_spec *spec,
                         const fc_geometry *g, const target *to, int *detail) {
+  if (!maker->decoder && !(maker->decoder = fc_decoder_new())) return FC_E_NOMEM;
   if (to->slot)
     return fc_decode(maker->decoder, from->data, from->size, spec, g, to->slot, to->stride, detail);
   return fc_decode_rows(maker->decoder, from->data, from->size, spec, g, &to->taker, detail);
@@ -192,9 +159,11 @@ static fc_status begin_emission(fc_maker *maker, const fc_emitter *emitter, cons
 }
 
 /* Whether the output is the pixels themselves, so that no row needs to stop on its way. */
-static int is_slot(const fc_emit *emit, const fc_stage *stage) {
+static int is_slot(const fc_emitter *emitter, const fc_stage *stage) {
+  const fc_emit *emit = &emitter->emit;
   const int is_plain = emit->element == FC_UINT8 || emit->element == FC_UINT16;
-  return is_plain && (!emit->planar || emit->channels == 1) && !emit->streaming && !stage->flip_y &&
+  return is_plain && emit->channels == emitter->channels &&
+         (!emit->planar || emit->channels == 1) && !emit->streaming && !stage->flip_y &&
          !stage->flip_x;
 }
 
@@ -202,7 +171,7 @@ static fc_status finish_stage(fc_maker *maker, const fc_sample *from, const fc_i
                               const fc_stage *stage, const fc_emitter *emitter, uint8_t *out,
                               const fc_ahead *ahead, int *detail) {
   target to = {.taker = {take_to_emission, &maker->emission}};
-  if (is_slot(&emitter->emit, stage)) {
+  if (is_slot(emitter, stage)) {
     to.slot = out;
     to.stride = (size_t)stage->geometry.out_w * (size_t)fc_pixel_bytes(spec);
     return run_stage(maker, from, spec, stage, &to, ahead, detail);
@@ -226,7 +195,7 @@ static fc_status make_pixels(fc_maker *maker, fc_sample *sample, const fc_image_
   fc_stage as_stands = *stage;
   if (is_last) as_stands.flip_y = as_stands.flip_x = 0;
   const fc_emit plain = {.element = spec->wide ? FC_UINT16 : FC_UINT8, .channels = channels};
-  status = fc_emitter_set(&maker->plain, &plain, spec->wide);
+  status = fc_emitter_set(&maker->plain, &plain, channels, spec->wide);
   if (status == FC_OK)
     status =
         finish_stage(maker, sample, spec, &as_stands, &maker->plain, pixels->data, ahead, detail);
@@ -247,9 +216,8 @@ fc_status fc_make_sample(fc_maker *maker, const fc_sample *sample, const fc_imag
                          const fc_drawn *drawn, const fc_key *key, const fc_emit *emit,
                          uint8_t *out, const fc_ahead *ahead, int *detail) {
   if (!fc_spec_is_valid(spec) || !is_drawn_valid(drawn, spec)) return FC_E_ARGUMENT;
-  if (emit->channels != spec->channels) return FC_E_ARGUMENT;
   const fc_emitter *emitter;
-  fc_status status = find_emitter(maker, emit, spec->wide, &emitter);
+  fc_status status = find_emitter(maker, emit, spec, &emitter);
   const int last = drawn->stages - 1;
   const fc_stage *stage = drawn->stage;
   fc_sample from = *sample;

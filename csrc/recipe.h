@@ -13,6 +13,36 @@ typedef struct fc_sample {
   size_t size;   /* of a file */
 } fc_sample;
 
+/* ---- maker.c ---------------------------------------------------------------------------------
+ */
+
+#define FC_MAKER_EMITTERS 4
+
+struct fc_maker {
+  _Alignas(64) fc_emission emission;
+  fc_emitter plain;                       /* pixels as they are, for stages that mirror them */
+  fc_emitter emitters[FC_MAKER_EMITTERS]; /* of those requests that were met last */
+  int emitters_set, emitter_next;
+  fc_sink *sink;
+  fc_decoder *decoder; /* NULL until a file comes */
+  fc_buffer pixels[2]; /* from stage to stage */
+  fc_buffer crop;      /* of a file, to be padded */
+  fc_buffer line, room;
+  fc_buffer file;
+};
+
+/* A maker for one thread, for the time of a job: jobs are small, and what a maker finds out about
+ * requests, and its memory, would cost as much as a picture each time.  NULL when out of memory. */
+fc_maker *fc_maker_take(void);
+/* The process keeps up to FC_MAKERS_KEPT of them for the next jobs, without their decoders, and
+ * only those that hold at most FC_MAKER_KEPT bytes. */
+void fc_maker_give(fc_maker *maker);
+#define FC_MAKERS_KEPT 32
+#define FC_MAKER_KEPT ((size_t)4 << 20)
+
+/* ---- recipe.c and the others ------------------------------------------------------------------
+ */
+
 /* recipe.c: fc_make and fc_make_from_file, and more: `ahead`, or NULL, is what will be made next.
  */
 fc_status fc_make_sample(fc_maker *maker, const fc_sample *sample, const fc_image_spec *spec,

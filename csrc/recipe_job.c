@@ -3,12 +3,6 @@
 
 #include "recipe.h"
 
-/* What a thread holds from sample to sample. */
-typedef struct worker {
-  fc_maker *maker;
-  fc_buffer file;
-} worker;
-
 /* A sample that was taken from the cursor. */
 typedef struct taken {
   int64_t item; /* negative: there is none */
@@ -82,7 +76,7 @@ static fc_status draw_column(const fc_make_job *job, int index, taken *t, fc_dra
   return status;
 }
 
-static fc_status find_file(const fc_plane *plane, int64_t item, worker *mine, fc_sample *sample,
+static fc_status find_file(const fc_plane *plane, int64_t item, fc_maker *mine, fc_sample *sample,
                            int *detail) {
   if (plane->data && plane->data_size[item] >= 0) {
     sample->data = plane->data + plane->data_offset[item];
@@ -106,7 +100,7 @@ static int64_t bytes_of(const fc_plane *plane, const fc_drawn *drawn) {
   return (int64_t)fc_emit_bytes(&plane->emit, g->out_h, g->out_w);
 }
 
-static fc_status make_column(const fc_make_job *job, int index, taken *t, worker *mine,
+static fc_status make_column(const fc_make_job *job, int index, taken *t, fc_maker *mine,
                              const fc_ahead *ahead, int *detail) {
   const fc_plane *plane = &job->planes[index];
   const int64_t item = t->item;
@@ -125,7 +119,7 @@ static fc_status make_column(const fc_make_job *job, int index, taken *t, worker
   else
     status = find_file(plane, item, mine, &sample, detail);
   if (status != FC_OK) return status;
-  return fc_make_sample(mine->maker, &sample, plane->spec, drawn, &t->key, &plane->emit,
+  return fc_make_sample(mine, &sample, plane->spec, drawn, &t->key, &plane->emit,
                         plane->out + plane->out_offset[item], ahead, detail);
 }
 
@@ -140,7 +134,7 @@ static fc_ahead ahead_of(const fc_make_job *job, const taken *next) {
   return fc_stage_ahead(&sample, plane->spec, &next->drawn.stage[0]);
 }
 
-static void make(fc_make_job *job, taken *t, const taken *next, worker *mine) {
+static void make(fc_make_job *job, taken *t, const taken *next, fc_maker *mine) {
   const fc_ahead ahead = ahead_of(job, next);
   fc_status status = t->status;
   int detail = status == FC_OK ? 0 : t->at;
@@ -161,8 +155,8 @@ static void make(fc_make_job *job, taken *t, const taken *next, worker *mine) {
 }
 
 fc_status fc_make_run(fc_make_job *job) {
-  worker mine = {.maker = fc_maker_new()};
-  if (!mine.maker) return FC_E_NOMEM;
+  fc_maker *mine = fc_maker_take();
+  if (!mine) return FC_E_NOMEM;
   /* One sample is taken before the one before it is made, to be fetched meanwhile.  Two of them,
    * in turn: they are large. */
   taken samples[2];
@@ -170,12 +164,11 @@ fc_status fc_make_run(fc_make_job *job) {
   samples[now] = take(job);
   while (samples[now].item >= 0) {
     samples[!now] = take(job);
-    make(job, &samples[now], &samples[!now], &mine);
+    make(job, &samples[now], &samples[!now], mine);
     now = !now;
     if (atomic_load_explicit(&job->cursor.cancel, memory_order_relaxed)) break;
   }
   fc_stream_end();
-  fc_buffer_free(&mine.file);
-  fc_maker_free(mine.maker);
+  fc_maker_give(mine);
   return FC_OK;
 }

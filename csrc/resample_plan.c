@@ -18,6 +18,13 @@
 
 #define LANES 16
 
+/* Compiled once for each instruction set that helps: see plan_weights. */
+#if defined __x86_64__
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
 void *fc_carve(fc_carver *carver, size_t count, size_t size) {
   const size_t align = 64;
   void *piece = carver->base ? carver->base + carver->used : NULL;
@@ -47,11 +54,11 @@ fc_span fc_span_x(const fc_geometry *g) {
   return span_of(g->crop_w, g->size_w, g->win_x, g->out_w);
 }
 
-static double scale_of(const fc_span *span) {
+INLINE double scale_of(const fc_span *span) {
   return (double)span->in / span->size;
 }
 
-static double reach_of(const fc_span *span, int filter) {
+INLINE double reach_of(const fc_span *span, int filter) {
   return fc_support_of(filter) * FC_MAX(scale_of(span), 1.0);
 }
 
@@ -105,24 +112,35 @@ typedef struct chunk {
   double center[LANES], lo[LANES], hi[LANES];
 } chunk;
 
-static void find_windows(chunk *restrict c, const fc_span *span, double scale, double reach,
+INLINE void find_windows(chunk *restrict c, const fc_span *span, double scale, double reach,
                          int32_t at) {
   /* Lanes beyond the last position repeat it, so that nothing lies outside the tables. */
   const double first = (double)span->first + at;
   const double last = (double)span->first + (span->count - 1);
   const double in = span->in;
   for (int j = 0; j < LANES; j++) {
-    double center = (FC_MIN(first + j, last) + 0.5) * scale;
-    c->center[j] = center;
-    c->lo[j] = (int32_t)FC_MAX(center - reach + 0.5, 0.0);
-    c->hi[j] = (int32_t)FC_MIN(center + reach + 0.5, in);
+    double place = first + j;
+    place = place < last ? place : last;
+    c->center[j] = (place + 0.5) * scale;
   }
+  for (int j = 0; j < LANES; j++) {
+    double lo = c->center[j] - reach + 0.5, hi = c->center[j] + reach + 0.5;
+    c->lo[j] = lo > 0.0 ? lo : 0.0;
+    c->hi[j] = hi < in ? hi : in;
+  }
+  /* Whole numbers by way of integers, in loops of their own: mixed with comparisons compilers do
+   * not make vectors of them. */
+  int32_t lo[LANES], hi[LANES];
+  for (int j = 0; j < LANES; j++) lo[j] = (int32_t)c->lo[j];
+  for (int j = 0; j < LANES; j++) hi[j] = (int32_t)c->hi[j];
+  for (int j = 0; j < LANES; j++) c->lo[j] = lo[j];
+  for (int j = 0; j < LANES; j++) c->hi[j] = hi[j];
 }
 
 /* The weights of one chunk as work[tap][lane], normalised.  A window that would leave the axis is
  * moved left, its surplus taps get the weight 0. */
-static inline void weigh(const fc_axis *axis, const chunk *restrict c, int32_t *restrict start,
-                         int filter, double shrink, double *restrict work) {
+INLINE void weigh(const fc_axis *axis, const chunk *restrict c, int32_t *restrict start, int filter,
+                  double shrink, double *restrict work) {
   const double last = axis->hi - axis->taps;
   double total[LANES] = {0}, begin[LANES];
   for (int j = 0; j < LANES; j++) begin[j] = FC_MIN(c->lo[j], last);
@@ -147,7 +165,7 @@ static inline void weigh(const fc_axis *axis, const chunk *restrict c, int32_t *
 }
 
 /* One copy of the loops per filter, so that the choice is made once and not per tap. */
-static void weigh_by(const fc_axis *axis, const chunk *c, int32_t *start, int filter, double shrink,
+INLINE void weigh_by(const fc_axis *axis, const chunk *c, int32_t *start, int filter, double shrink,
                      double *work) {
   switch (filter) {
     case FC_BOX:
@@ -170,7 +188,7 @@ static void weigh_by(const fc_axis *axis, const chunk *c, int32_t *start, int fi
 
 /* Round the running sum of the weights, not each weight: errors never add up, and the weights of a
  * position sum to exactly one. */
-static void quantise_high(const fc_axis *axis, const double *restrict work, int32_t position) {
+INLINE void quantise_high(const fc_axis *axis, const double *restrict work, int32_t position) {
   uint16_t *restrict weight = (uint16_t *)axis->weight + position;
   double sum[LANES];
   int32_t before[LANES] = {0};
@@ -185,11 +203,11 @@ static void quantise_high(const fc_axis *axis, const double *restrict work, int3
   }
 }
 
-static int16_t *lane_weights(int16_t *weights, const fc_axis *axis, int32_t position) {
+INLINE int16_t *lane_weights(int16_t *weights, const fc_axis *axis, int32_t position) {
   return weights + (size_t)position * (size_t)axis->taps;
 }
 
-static void quantise_sum(const fc_axis *axis, const double *work, int32_t position) {
+INLINE void quantise_sum(const fc_axis *axis, const double *work, int32_t position) {
   for (int32_t tap = 0; tap < axis->taps; tap++, work += LANES) {
     int32_t coarse[LANES], fine[LANES];
     for (int j = 0; j < LANES; j++) {
@@ -206,7 +224,7 @@ static void quantise_sum(const fc_axis *axis, const double *work, int32_t positi
 }
 
 /* The farthest that the sources of outputs at most `step` positions apart lie from each other. */
-static int32_t farthest(const fc_axis *axis, int32_t step) {
+INLINE int32_t farthest(const fc_axis *axis, int32_t step) {
   int32_t most = 0;
   step = FC_MIN(step, axis->count - 1);
   for (int32_t i = step; i < axis->count; i++)
@@ -215,7 +233,7 @@ static int32_t farthest(const fc_axis *axis, int32_t step) {
 }
 
 /* Whether any 8 neighbouring values find their sources within FC_HIGH_WINDOW bytes. */
-static int fits_high_window(const fc_axis *axis, int channels) {
+INLINE int fits_high_window(const fc_axis *axis, int channels) {
   if (channels == 1) return farthest(axis, 7) <= 15;
   if (channels == 4) return farthest(axis, 1) <= 3;
   /* 8 values touch 3 pixels, or a fourth one's first channel. */
@@ -242,8 +260,9 @@ static int ties_are_common(const fc_span *span) {
   return p <= 12 && !(q == 1 && (p & (p - 1)) == 0);
 }
 
-static void plan_weights(fc_axis *axis, const fc_span *span, int filter, int channels,
-                         double *work) {
+/* Bits do not depend on the width of vectors: no sum runs over lanes, and nothing is fused. */
+INLINE void plan_by_lanes(fc_axis *axis, const fc_span *span, int filter, int channels,
+                          double *work) {
   const double scale = scale_of(span), reach = reach_of(span, filter);
   const double shrink = 1.0 / FC_MAX(scale, 1.0);
   chunk c;
@@ -274,6 +293,35 @@ static void plan_weights(fc_axis *axis, const fc_span *span, int filter, int cha
   axis->pass = is_high ? FC_PASS_HIGH : FC_PASS_SUM;
   for (int32_t at = 0; at < span->count; at += LANES, work += step)
     is_high ? quantise_high(axis, work, at) : quantise_sum(axis, work, at);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static void plan_by_avx2(fc_axis *axis, const fc_span *span,
+                                                         int filter, int channels, double *work) {
+  plan_by_lanes(axis, span, filter, channels, work);
+}
+
+__attribute__((target("avx512f,avx512bw"))) static void plan_by_avx512(fc_axis *axis,
+                                                                       const fc_span *span,
+                                                                       int filter, int channels,
+                                                                       double *work) {
+  plan_by_lanes(axis, span, filter, channels, work);
+}
+#endif
+
+static void plan_weights(fc_axis *axis, const fc_span *span, int filter, int channels,
+                         double *work) {
+#ifdef __x86_64__
+  if (fc_cpu_get() == FC_CPU_AVX512) {
+    plan_by_avx512(axis, span, filter, channels, work);
+    return;
+  }
+  if (fc_cpu_get() == FC_CPU_AVX2) {
+    plan_by_avx2(axis, span, filter, channels, work);
+    return;
+  }
+#endif
+  plan_by_lanes(axis, span, filter, channels, work);
 }
 
 /* Pillow's nearest walks along the axis by adding the scale, and so do its rounding errors.  Wide

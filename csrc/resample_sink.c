@@ -81,7 +81,7 @@ static size_t pitch_for(int32_t pixels, int channels) {
  * the geometry alone, so that fc_sink_scratch tells the truth.  Returns the planner's work space.
  */
 static double *place(fc_sink *sink, const fc_span *y, const fc_span *x, const fc_image_spec *spec,
-                     fc_carver *carver) {
+                     sink_order order, fc_carver *carver) {
   const int channels = fc_pixel_bytes(spec), filter = spec->filter;
   fc_axis_carve(&sink->y, y, filter, carver);
   fc_axis_carve(&sink->x.axis, x, filter, carver);
@@ -91,7 +91,7 @@ static double *place(fc_sink *sink, const fc_span *y, const fc_span *x, const fc
 
   const int32_t taps_y = fc_axis_taps(y, filter);
   sink->taps = fc_carve(carver, (size_t)taps_y, sizeof *sink->taps);
-  sink->order = order_of(y, x, filter);
+  sink->order = order;
   sink->after_pitch = pitch_for(x->count, channels);
   sink->ring_pitch = sink->after_pitch;
   if (sink->order == DOWN_FIRST) {
@@ -112,13 +112,39 @@ static double *place(fc_sink *sink, const fc_span *y, const fc_span *x, const fc
   return fc_carve(carver, work, 1);
 }
 
-size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec) {
-  fc_sink sink = {.kernels = fc_kernels_get()};
-  fc_span y = fc_span_y(geometry), x = fc_span_x(geometry);
+static size_t count_bytes(fc_sink *sink, const fc_span *y, const fc_span *x,
+                          const fc_image_spec *spec, sink_order order) {
   fc_carver counter = {0};
-  if (y.count && x.count) place(&sink, &y, &x, spec, &counter);
+  if (y->count && x->count)
+    place(sink, y, x, spec, order, &counter);
+  else
+    fc_out_carve(&sink->to, &counter);
   if (counter.used > PTRDIFF_MAX - MEMORY_ALIGN) return SIZE_MAX;
-  return sizeof sink + fc_buffer_bytes(counter.used + MEMORY_ALIGN);
+  return sizeof *sink + fc_buffer_bytes(counter.used + MEMORY_ALIGN);
+}
+
+size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec) {
+  const fc_span y = fc_span_y(geometry), x = fc_span_x(geometry);
+  fc_sink sink = {.kernels = fc_kernels_get()};
+  return count_bytes(&sink, &y, &x, spec, order_of(&y, &x, spec->filter));
+}
+
+static void take_nothing(void *to, int32_t y, const uint8_t *row) {
+  (void)to, (void)y, (void)row;
+}
+
+size_t fc_sink_most(const fc_geometry *geometry, const fc_image_spec *spec) {
+  const fc_span y = fc_span_y(geometry), x = fc_span_x(geometry);
+  fc_sink sink = {.kernels = fc_kernels_get(),
+                  .to = {.taker = {take_nothing, NULL},
+                         .w = geometry->out_w,
+                         .pixel = (size_t)fc_pixel_bytes(spec)}};
+  const size_t across = count_bytes(&sink, &y, &x, spec, ACROSS_FIRST);
+  return FC_MAX(across, count_bytes(&sink, &y, &x, spec, DOWN_FIRST));
+}
+
+size_t fc_sink_held(const fc_sink *sink) {
+  return sink->memory.capacity;
 }
 
 /* The start of at least that many bytes, aligned. */
@@ -134,11 +160,12 @@ static fc_status reserve_aligned(fc_sink *sink, size_t bytes, uint8_t **start) {
 static fc_status plan_axes(fc_sink *sink, const fc_span *y, const fc_span *x,
                            const fc_image_spec *spec) {
   fc_carver carver = {0};
-  place(sink, y, x, spec, &carver);
+  const sink_order order = order_of(y, x, spec->filter);
+  place(sink, y, x, spec, order, &carver);
   fc_status status = reserve_aligned(sink, carver.used, &carver.base);
   if (status != FC_OK) return status;
   carver.used = 0;
-  double *work = place(sink, y, x, spec, &carver);
+  double *work = place(sink, y, x, spec, order, &carver);
 
   fc_axis_plan(&sink->y, y, spec, 0, work);
   fc_axis_plan(&sink->x.axis, x, spec, sink->x.channels, work);

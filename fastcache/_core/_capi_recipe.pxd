@@ -118,6 +118,9 @@ cdef extern from "fastcache_recipe.h" nogil:
 
     fc_maker *fc_maker_new() noexcept
     void fc_maker_free(fc_maker *maker) noexcept
+    fc_status fc_make_scratch(const fc_step *steps, int count, int32_t h, int32_t w,
+                              const fc_stage *before, const fc_image_spec *spec,
+                              const fc_emit *emit, size_t *bytes, int *at) noexcept
     fc_status fc_make(fc_maker *maker, const uint8_t *source, size_t stride,
                       const fc_image_spec *spec, const fc_drawn *drawn, const fc_key *key,
                       const fc_emit *emit, uint8_t *out) noexcept

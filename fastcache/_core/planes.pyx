@@ -142,8 +142,11 @@ cdef class Plane:
 
     cdef int _check_kind(self, Spec spec, bint is_mask) except -1:
         cdef _capi_recipe.fc_emit *emit = &self.plane.emit
-        if emit.channels != spec.value.channels:
-            raise ArgumentError(f"emit asks for {emit.channels} channels of {spec.value.channels}")
+        if emit.channels != spec.value.channels and (
+                {emit.channels, spec.value.channels} != {1, 3} or spec.value.wide):
+            raise ArgumentError(
+                f"emit asks for {emit.channels} channels of pixels that have {spec.value.channels}: "
+                "grey ones become three equal channels, and three become the first, no others")
         if is_mask and emit.scaling != _capi_recipe.FC_PLAIN:
             raise ArgumentError("the numbers of a mask are labels: they cannot be scaled")
         if spec.value.wide and emit.element == _capi_fields.FC_UINT8:

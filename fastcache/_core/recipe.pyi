@@ -11,6 +11,15 @@ _Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 MOST_PLANES: int
 
+def scratch_bytes(
+    steps: _Bytes,
+    height: int,
+    width: int,
+    spec: Spec,
+    emit: _Bytes,
+    before: _Bytes | None = None,
+) -> int: ...
+
 class MakeJob:
     def __init__(
         self,

@@ -18,6 +18,49 @@ from fastcache.errors import ArgumentError
 MOST_PLANES = 16
 
 
+def scratch_bytes(const uint8_t[::1] steps, int32_t height, int32_t width, Spec spec,
+                  const uint8_t[::1] emit, const uint8_t[::1] before=None):
+    """Return the bytes that one thread of a MakeJob holds, at most, for a sample in memory.
+
+    Of files the codec's parts of `decode_scratch` come on top, and the file's bytes where it is
+    read. Threads keep up to 4 MiB of it for the next job.
+
+    Parameters
+    ----------
+    steps : uint8 view of `fc_step` records
+    height, width : int
+        Of the sample, in pixels.
+    spec : Spec
+    emit : uint8 view of one `fc_emit` record
+    before : uint8 view of one `fc_stage` record, optional
+        What `store=` does to a file.
+
+    Raises
+    ------
+    ArgumentError
+        If a step cannot be done to such a sample, or a buffer does not hold whole records.
+    """
+    cdef size_t bytes = 0
+    cdef int at = -1
+    cdef Py_ssize_t each = sizeof(_capi_recipe.fc_step)
+    cdef const _capi_recipe.fc_step *first = NULL
+    cdef const _capi_recipe.fc_stage *stage = NULL
+    if steps.shape[0] % each or steps.shape[0] // each > 0x7fff:
+        raise ArgumentError(f"steps: {steps.shape[0]} bytes, where each of up to 32767 takes {each}")
+    if steps.shape[0]:
+        first = <const _capi_recipe.fc_step *> &steps[0]
+    if before is not None:
+        if before.shape[0] != sizeof(_capi_recipe.fc_stage):
+            raise ArgumentError(f"before: {before.shape[0]} bytes, where one record takes "
+                                f"{sizeof(_capi_recipe.fc_stage)}")
+        stage = <const _capi_recipe.fc_stage *> &before[0]
+    if _capi_recipe.fc_make_scratch(first, <int> (steps.shape[0] // each), height, width, stage,
+                                    &spec.value, emit_at(emit), &bytes, &at) != _capi.FC_OK:
+        what = "its size or `before` contradicts itself" if at < 0 else f"step {at} cannot be done"
+        raise ArgumentError(f"a sample of {height} x {width} pixels: {what}")
+    return bytes
+
+
 cdef class MakeJob:
     """Draw the steps of N samples and make all their columns.
 

@@ -40,7 +40,7 @@ static void put(const fc_emit *emit, float value, uint8_t *out) {
 enum { GUARD = 64 };
 
 typedef struct picture {
-  int h, w, wide, flip_y, flip_x;
+  int h, w, channels, wide, flip_y, flip_x;
 } picture;
 
 /* The whole image by the reference. */
@@ -52,7 +52,8 @@ static uint8_t *expected_of(const fc_emit *emit, const picture *p, const uint8_t
     for (int x = 0; x < p->w; x++)
       for (size_t c = 0; c < channels; c++) {
         const size_t row = (size_t)(p->flip_y ? p->h - 1 - y : y);
-        const size_t at = (size_t)(p->flip_x ? p->w - 1 - x : x) * channels + c;
+        const size_t from = (size_t)p->channels, its = from == channels ? c : 0;
+        const size_t at = (size_t)(p->flip_x ? p->w - 1 - x : x) * from + its;
         uint16_t pixel = pixels[row * stride + at];
         if (p->wide) memcpy(&pixel, pixels + row * stride + 2 * at, 2);
         size_t place = ((size_t)y * (size_t)p->w + (size_t)x) * channels + c;
@@ -63,10 +64,11 @@ static uint8_t *expected_of(const fc_emit *emit, const picture *p, const uint8_t
 }
 
 static void check_picture(const fc_emit *emit, const picture *p, size_t offset) {
-  CHECK_CONTEXT("element %d planar %d channels %d scaling %d streaming %d, %dx%d flip %d %d at %zu",
-                emit->element, emit->planar, emit->channels, emit->scaling, emit->streaming, p->h,
-                p->w, p->flip_y, p->flip_x, offset);
-  const size_t stride = (size_t)p->w * (size_t)emit->channels * (size_t)(p->wide ? 2 : 1);
+  CHECK_CONTEXT(
+      "element %d planar %d channels %d of %d scaling %d streaming %d, %dx%d flip %d %d at %zu",
+      emit->element, emit->planar, emit->channels, p->channels, emit->scaling, emit->streaming,
+      p->h, p->w, p->flip_y, p->flip_x, offset);
+  const size_t stride = (size_t)p->w * (size_t)p->channels * (size_t)(p->wide ? 2 : 1);
   const size_t bytes = fc_emit_bytes(emit, p->h, p->w);
   uint8_t *pixels = check_alloc(stride * (size_t)p->h + FC_ROW_SLACK);
   uint8_t *memory = check_alloc(bytes + 3 * GUARD), *room = NULL;
@@ -75,7 +77,7 @@ static void check_picture(const fc_emit *emit, const picture *p, size_t offset) 
   uint8_t *out = memory + GUARD + (size_t)(-(uintptr_t)memory % 64) + offset;
 
   static fc_emitter emitter;
-  CHECK_INT(fc_emitter_set(&emitter, emit, p->wide), FC_OK);
+  CHECK_INT(fc_emitter_set(&emitter, emit, p->channels, p->wide), FC_OK);
   room = check_alloc(fc_emission_room(&emitter, p->w) + 64);
   fc_emission emission;
   fc_emission_begin(&emission, &emitter, out, p->h, p->w, p->flip_y, p->flip_x, room);
@@ -115,6 +117,8 @@ static void test_pictures(void) {
     picture p = {.h = 1 + random_below(5), .w = 1 + random_below(80)};
     if (random_below(3) == 0) p.w = 32 * (1 + random_below(3));
     p.flip_y = random_below(4) == 0, p.flip_x = random_below(2);
+    p.channels = emit.channels;
+    if (emit.channels != 4 && random_below(4) == 0) p.channels = 4 - emit.channels;
     const size_t size = fc_element_size(emit.element);
     check_picture(&emit, &p, random_below(2) ? (size_t)random_below(16) * size : 0);
   }
@@ -124,7 +128,7 @@ static void test_wide_pictures(void) {
   static const int kinds[] = {FC_UINT16, FC_FLOAT32, FC_FLOAT16, FC_BFLOAT16};
   for (int i = 0; i < 800; i++) {
     fc_emit emit = random_emit(kinds[i % 4], 1);
-    picture p = {.h = 1 + random_below(4), .w = 1 + random_below(70), .wide = 1};
+    picture p = {.h = 1 + random_below(4), .w = 1 + random_below(70), .channels = 1, .wide = 1};
     p.flip_y = random_below(2), p.flip_x = random_below(2);
     check_picture(&emit, &p, (size_t)random_below(8) * fc_element_size(emit.element));
   }
@@ -139,7 +143,7 @@ static void test_ways(void) {
     fc_emit emit = random_emit(elements[1 + i % 3], 3);
     emit.planar = 1, emit.streaming = 0;
     if (i % 50 == 0) emit.std[0] = 0x1p-140f; /* its reciprocal is infinite */
-    CHECK_INT(fc_emitter_set(&emitter, &emit, 0), FC_OK);
+    CHECK_INT(fc_emitter_set(&emitter, &emit, 3, 0), FC_OK);
     used[emitter.way]++;
     uint8_t row[256 * 3 + FC_ROW_SLACK] = {0};
     for (int x = 0; x < 256; x++) memset(row + 3 * x, x, 3);
@@ -155,7 +159,7 @@ static void test_ways(void) {
     CHECK(memcmp(got, want, sizeof got) == 0);
   }
   static fc_emit plain = {.element = FC_FLOAT32, .channels = 1};
-  CHECK_INT(fc_emitter_set(&emitter, &plain, 0), FC_OK);
+  CHECK_INT(fc_emitter_set(&emitter, &plain, 1, 0), FC_OK);
   if (!emitter.kernels->lanes) return;
   CHECK(used[FC_EMIT_LINE] > 0);
   CHECK(used[FC_EMIT_EXACT] > 0);
@@ -198,7 +202,10 @@ static void test_refusals(void) {
                         .std = {1, 1, 1}};
   static fc_emitter emitter;
   CHECK_INT(fc_emit_check(&good), FC_OK);
-  CHECK_INT(fc_emitter_set(&emitter, &good, 1), FC_E_ARGUMENT); /* wide pixels have one channel */
+  CHECK_INT(fc_emitter_set(&emitter, &good, 3, 1),
+            FC_E_ARGUMENT); /* wide pixels have one channel */
+  CHECK_INT(fc_emitter_set(&emitter, &good, 1, 1), FC_E_ARGUMENT);
+  CHECK_INT(fc_emitter_set(&emitter, &good, 4, 0), FC_E_ARGUMENT); /* what becomes of opacity? */
   fc_emit bad;
 #define REFUSED(change)                            \
   do {                                             \
@@ -225,9 +232,14 @@ static void test_refusals(void) {
   bad = good, bad.std[3] = 0; /* of a channel that is not there */
   CHECK_INT(fc_emit_check(&bad), FC_OK);
   fc_emit bytes = {.element = FC_UINT8, .channels = 1};
-  CHECK_INT(fc_emitter_set(&emitter, &bytes, 1), FC_E_ARGUMENT);
+  CHECK_INT(fc_emitter_set(&emitter, &bytes, 1, 1), FC_E_ARGUMENT);
   bytes.element = FC_UINT16;
-  CHECK_INT(fc_emitter_set(&emitter, &bytes, 0), FC_E_ARGUMENT);
+  CHECK_INT(fc_emitter_set(&emitter, &bytes, 1, 0), FC_E_ARGUMENT);
+  bytes.element = FC_UINT8;
+  CHECK_INT(fc_emitter_set(&emitter, &bytes, 4, 0), FC_E_ARGUMENT);
+  bytes.channels = 4;
+  CHECK_INT(fc_emitter_set(&emitter, &bytes, 1, 0), FC_E_ARGUMENT);
+  CHECK_INT(fc_emitter_set(&emitter, &bytes, 3, 0), FC_E_ARGUMENT);
 }
 
 int main(void) {

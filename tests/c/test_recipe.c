@@ -85,7 +85,7 @@ static image stage_reference(const image *from, const fc_stage *stage, const fc_
 
 static uint8_t *emit_reference(const image *from, const fc_emit *emit, int wide) {
   static fc_emitter emitter;
-  CHECK_INT(fc_emitter_set(&emitter, emit, wide), FC_OK);
+  CHECK_INT(fc_emitter_set(&emitter, emit, wide ? 1 : from->pixel, wide), FC_OK);
   const size_t size = fc_element_size(emit->element);
   uint8_t *out = check_alloc(fc_emit_bytes(emit, from->h, from->w));
   for (int y = 0; y < from->h; y++)
@@ -94,14 +94,15 @@ static uint8_t *emit_reference(const image *from, const fc_emit *emit, int wide)
         size_t place = (size_t)((y * from->w + x) * emit->channels + c);
         if (emit->planar) place = (size_t)((c * from->h + y) * from->w + x);
         const uint8_t *pixel = pixel_at(from, y, x);
+        const uint8_t *value = pixel + (from->pixel == emit->channels ? c : 0);
         if (wide)
           memcpy(out + 2 * place, pixel, 2);
         else if (emit->element == FC_UINT8)
-          out[place] = pixel[c];
+          out[place] = *value;
         else if (emit->element == FC_FLOAT32)
-          memcpy(out + 4 * place, &emitter.value[c][pixel[c]], 4);
+          memcpy(out + 4 * place, &emitter.value[c][*value], 4);
         else
-          memcpy(out + size * place, &emitter.half[c][pixel[c]], size);
+          memcpy(out + size * place, &emitter.half[c][*value], size);
       }
   return out;
 }
@@ -186,7 +187,8 @@ static const fc_key key = {.seed = 1, .epoch = 2, .sample = 3};
 
 static void check_sample(fc_maker *maker, int channels, int wide) {
   const fc_image_spec spec = {.channels = channels, .wide = wide, .limits = fc_default_limits};
-  const fc_emit emit = random_emit(channels, wide);
+  const int is_other = channels != 4 && !wide && random_below(4) == 0;
+  const fc_emit emit = random_emit(is_other ? 4 - channels : channels, wide);
   const image source = image_new(between(1, 60), between(1, 60), fc_pixel_bytes(&spec));
   const size_t stride = (size_t)source.w * (size_t)source.pixel;
   fill_random(source.data, stride * (size_t)source.h);
@@ -271,6 +273,58 @@ static fc_drawn plain_drawn(int h, int w) {
   return drawn;
 }
 
+/* Everything that is erased, a number at a time: the numbers of a step come in the order of rows,
+ * pixels and channels. */
+static void erase_reference(const fc_emit *emit, const fc_erased *e, int h, int w, uint8_t *out) {
+  static fc_emitter emitter;
+  CHECK_INT(fc_emitter_set(&emitter, emit, emit->channels, emit->element == FC_UINT16), FC_OK);
+  const size_t size = fc_element_size(emit->element),
+               count = (size_t)(e->h * e->w * emit->channels);
+  float *noise = check_alloc(count * sizeof *noise), *next = noise;
+  fc_random random;
+  fc_random_begin(&random, &key, e->step);
+  fc_random_normals(&random, noise, count);
+  for (int y = e->y; y < e->y + e->h; y++)
+    for (int x = e->x; x < e->x + e->w; x++)
+      for (int c = 0; c < emit->channels; c++, next++) {
+        const int at = emit->planar ? (c * h + y) * w + x : (y * w + x) * emit->channels + c;
+        fc_emitter_put(&emitter, e->with == FC_ERASE_NORMAL ? *next : e->value[c],
+                       out + (size_t)at * size);
+      }
+  free(noise);
+}
+
+static void test_erased_numbers(fc_maker *maker) {
+  for (int i = 0; i < 300; i++) {
+    const int h = between(1, 40), w = between(1, 40), wide = i % 10 == 0;
+    const int channels = wide ? 1 : (const int[]){1, 3, 4}[i % 3];
+    const fc_image_spec spec = {.channels = channels, .wide = wide};
+    const fc_emit emit = random_emit(channels, wide);
+    const image source = image_new(h, w, fc_pixel_bytes(&spec));
+    fill_random(source.data, (size_t)(h * w * source.pixel));
+    fc_drawn drawn = plain_drawn(h, w);
+    const size_t bytes = fc_emit_bytes(&emit, h, w);
+    uint8_t *out = check_alloc(bytes), *expected = expected_of(&source, &drawn, &spec, &emit);
+    drawn.erased = between(1, FC_MOST_ERASED);
+    for (int k = 0; k < drawn.erased; k++) {
+      fc_erased *e = &drawn.erase[k];
+      e->h = between(1, h), e->w = between(1, w);
+      e->y = between(0, h - e->h), e->x = between(0, w - e->w);
+      e->with = random_below(2), e->step = (uint32_t)k | FC_STEP_PIXELS;
+      for (int c = 0; c < 4; c++) e->value[c] = (float)between(-300, 70000) / 3.0f;
+      erase_reference(&emit, e, h, w, expected);
+    }
+    describe(&drawn, &emit, &spec);
+    CHECK_INT(
+        fc_make(maker, source.data, (size_t)(w * source.pixel), &spec, &drawn, &key, &emit, out),
+        FC_OK);
+    CHECK(memcmp(out, expected, bytes) == 0);
+    free(out);
+    free(expected);
+    free(source.data);
+  }
+}
+
 static void test_erasing(fc_maker *maker) {
   enum { H = 20, W = 30 };
   static uint8_t source[H * W * 3];
@@ -348,8 +402,9 @@ static void test_refusals(fc_maker *maker) {
   REFUSED((bad.erased = 1, bad.erase[0] = (fc_erased){.x = -1, .h = 2, .w = 1}));
   REFUSED((bad.erased = 1, bad.erase[0] = (fc_erased){.x = INT32_MAX, .h = 2, .w = INT32_MAX}));
   REFUSED((bad.stage[0].geometry.out_h = INT32_MAX, bad.stage[0].geometry.out_w = INT32_MAX));
+  const fc_emit opacity = {.element = FC_UINT8, .channels = 4};
+  CHECK_INT(fc_make(maker, source, W * 3, &spec, &good, &key, &opacity, out), FC_E_ARGUMENT);
   const fc_emit grey = {.element = FC_UINT8, .channels = 1};
-  CHECK_INT(fc_make(maker, source, W * 3, &spec, &good, &key, &grey, out), FC_E_ARGUMENT);
   const fc_image_spec wide = {.channels = 1, .wide = 1};
   CHECK_INT(fc_make(maker, source, W * 3, &wide, &good, &key, &grey, out), FC_E_ARGUMENT);
   const fc_emit kept = {.element = FC_UINT16, .channels = 1};
@@ -365,6 +420,7 @@ int main(void) {
   test_samples(maker);
   test_files(maker);
   test_erasing(maker);
+  test_erased_numbers(maker);
   test_refusals(maker);
   fc_maker_free(maker);
   return check_result();

@@ -234,7 +234,7 @@ BAD_PLANES = {
     "negative width": (lambda r: {"width": raw(-r.width)}, "x -"),
     "huge": (lambda r: {"height": raw(np.full(N, 2**31 - 1, np.int32))}, "outside a buffer"),
     "a file without data": (lambda r: {"offset": raw(r.offset * 0 - 1)}, "neither data nor a path"),
-    "another number of channels": (lambda r: {"emit": raw(emit_of(channels=1))}, "channels"),
+    "another number of channels": (lambda r: {"emit": raw(emit_of(channels=4))}, "4 channels of pixels that have 3"),
     "16 bits": (lambda r: {"spec": GREY, "emit": raw(emit_of("uint16", 1))}, "uint16 is for"),
     "labels": (
         lambda r: {"emit": raw(emit_of("float32", scaling="unit")), "is_mask": True},
@@ -252,6 +252,27 @@ def test_bad_columns_are_refused(photos, name):
     request = Request(photos, (SIDE, SIDE, 3), np.uint8)
     with pytest.raises(ArgumentError, match=says):
         request.plane(**({"spec": SPEC, "emit": emit_of()} | change(request)))
+
+
+def test_scratch_is_told(photos):
+    steps, emit = recipe_steps(), raw(emit_of())
+    small = recipe.scratch_bytes(raw(steps), 100, 100, SPEC, emit)
+    tinted = np.concatenate([steps, step("greyscale", (), (0.5,))])
+    large = recipe.scratch_bytes(raw(tinted), 100, 100, SPEC, emit)
+    assert 0 < small < 2**20
+    assert large >= small + SIDE * SIDE * 3  # colours are changed in memory of their own
+    before = np.zeros(1, STAGE)
+    before["geometry"] = (5000, 100, 0, 0, 5000, 100, 50, 50, 0, 0, 50, 50)
+    assert recipe.scratch_bytes(raw(steps), 5000, 100, SPEC, emit, raw(before)) > small
+    too_large = step("random_crop", (200, 200))
+    with pytest.raises(ArgumentError, match="100 x 100 pixels: step 0"):
+        recipe.scratch_bytes(raw(too_large), 100, 100, SPEC, emit)
+    with pytest.raises(ArgumentError, match="contradicts"):
+        recipe.scratch_bytes(raw(steps), 50, 100, SPEC, emit, raw(before))
+    with pytest.raises(ArgumentError, match="steps"):
+        recipe.scratch_bytes(raw(steps)[:-1], 100, 100, SPEC, emit)
+    with pytest.raises(ArgumentError, match="before"):
+        recipe.scratch_bytes(raw(steps), 100, 100, SPEC, emit, raw(before)[:-1])
 
 
 BAD_JOBS = {
