@@ -152,7 +152,8 @@ class ArenaDataset(ArenaView):
 
     With callables as `transform` or `target_transform`, batches are made sample by sample, and
     collated as torch does. With operations alone C makes them as a whole, also in the place of PIL
-    images: what torchvision would hand on as a PIL image is a uint8 tensor (C, H, W) then.
+    images: what torchvision would hand on as a PIL image is a uint8 tensor (C, H, W) then. MixUp
+    and CutMix mix batches: ``ds[i]`` is the sample before that, with its label as it is kept.
 
     Examples
     --------

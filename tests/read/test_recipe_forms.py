@@ -160,12 +160,23 @@ def test_files_that_change_are_told(tmp_path, change, caplog):
 def test_samples_that_failed_are_zeros(tmp_path):
     paths = photographs(tmp_path, 5)
     Path(paths[2]).write_bytes(b"nothing that is an image")
-    options = {"transform": [T.RandomHorizontalFlip(), T.Resize(8)], "on_error": "fill"}
+    options = {"transform": [T.RandomHorizontalFlip(), T.Resize((8, 8))], "on_error": "fill"}
     for keep in ("decoded", "encoded"):
-        with fc.ArenaDataset(Files(paths), store=T.Resize((20, 20)), keep=keep, **options) as ds:
-            made = batch_of(ds, range(5))
-            assert not made[2].any()
-            assert made[3].any()
+        for store in (T.Resize((20, 20)), None):
+            with fc.ArenaDataset(Files(paths), store=store, keep=keep, **options) as ds:
+                made = batch_of(ds, range(5))
+                assert not made[2].any()
+                assert made[3].any()
+                assert same(made[2], ds[2])
+
+
+def test_crops_that_are_too_large_for_encoded_samples(tmp_path):
+    paths = [*photographs(tmp_path, 2), str(tmp_path / "small.png")]
+    Pillow.fromarray(images.pixels(30, 64, 3)).save(paths[2])
+    with fc.ArenaDataset(Files(paths), keep="encoded", transform=T.RandomCrop(48)) as ds:
+        assert batch_of(ds, [0, 1]).shape == (2, 3, 48, 48)
+        with pytest.raises(ArgumentError, match=r"sample 2: RandomCrop.*of 30 x 64 pixels"):
+            ds.__getitems__([0, 2])
 
 
 def test_workers_of_encoded_arenas(tmp_path):
