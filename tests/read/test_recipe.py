@@ -396,3 +396,26 @@ def test_samples_that_are_only_images():
     one = ds.with_transform(T.MultiCrop([T.CenterCrop(4)]))
     assert [tuple(view.shape) for view in one[0]] == [(3, 4, 4)]
     assert [len(view) for view in next(iter(DataLoader(one, batch_size=2)))] == [2]
+
+
+@pytest.mark.parametrize("make", [lambda t: photo_set(5, (12, 10), transform=t), free_set])
+def test_grey_images(make):
+    """One channel of three, in any type, and three equal ones of one; callables get mode L."""
+    size = T.Resize((9, 8))
+    ds, colours = make([size, T.Grayscale()]), make([size, T.Grayscale(3)])
+    made, three = batch_of(ds, range(5))[0], batch_of(colours, range(5))[0]
+    assert made.shape == (5, 1, 9, 8)
+    assert same(three, made.expand(5, 3, 9, 8))
+    plain = ds.with_transform(size)
+    wanted = torchvision().transforms.v2.functional.rgb_to_grayscale(batch_of(plain, range(5))[0])
+    assert (made.int() - wanted.int()).abs().max() <= 1
+    scaled = ds.with_transform([size, T.Grayscale(), T.Normalize((0.5,), (0.25,))])
+    assert torch.allclose(scaled[2][0], (made[2].float() / 255 - 0.5) / 0.25, atol=1e-6)
+    seen = ds.with_transform([size, T.Grayscale(), lambda image: image.mode])
+    assert seen[0][0] == "L"
+
+
+def test_grey_images_become_three_channels():
+    ds = free_set([T.CenterCrop(8), T.Grayscale(3), T.Layout("NCHW")], channels=1)
+    made, plain = batch_of(ds, range(9))[0], ds.with_transform(T.CenterCrop(8))
+    assert same(made, batch_of(plain, range(9))[0].expand(9, 3, 8, 8))
