@@ -216,3 +216,9 @@ def arrived(indices: Any, epoch: int, whose: int) -> Any:
     if turn is None or (turn.epoch, turn.whose) != (epoch, whose):
         _told.turn = TurnKeys(epoch, whose)
     return indices
+
+
+def no_keys(count: int) -> KeyArrays:
+    """Return keys for where nothing is drawn."""
+    none = np.zeros(count, np.uint64)
+    return KeyArrays(0, none, none, np.zeros(count, np.uint32))

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import ClosedError, FastcacheError
@@ -18,7 +17,7 @@ from fastcache.read.column_arrays import column_arrays
 from fastcache.read.columns import Reader, Rows
 from fastcache.read.fetch import FetchReader
 from fastcache.read.gathering import gather
-from fastcache.read.keys import KeyArrays, Keys
+from fastcache.read.keys import Keys, no_keys
 from fastcache.read.paged import ask_ahead, paged_in
 from fastcache.read.pipeline import Pipeline
 from fastcache.read.readers import make_reader, make_readers
@@ -132,7 +131,7 @@ class ArenaReader:
         readers, recipe = self.readers_over(pipeline), pipeline.recipe
         if recipe is None:
             return readers
-        keys = self.keys.take(rows) if recipe.is_random else _no_keys(len(rows))
+        keys = self.keys.take(rows) if recipe.is_random else no_keys(len(rows))
         return {
             name: reader.drawn(keys, told) if isinstance(reader, Undrawn) else reader
             for name, reader in readers.items()
@@ -243,9 +242,3 @@ class ArenaReader:
                 index = self.arena.column(INDEX) if INDEX in self.arena.layout.columns else None
                 opened = self._opened = readers, rows_shown(index, shown)
             return opened
-
-
-def _no_keys(count: int) -> KeyArrays:
-    """Return keys for where nothing is drawn."""
-    none = np.zeros(count, np.uint64)
-    return KeyArrays(0, none, none, np.zeros(count, np.uint32))
