@@ -70,12 +70,13 @@ static void put_numbers(const fc_emitter *emitter, const float *value, size_t st
   if (element == FC_FLOAT32 && step == 1) {
     memcpy(out, value, count * size);
   } else if (element == FC_FLOAT32) {
-    for (size_t i = 0; i < count; i++) memcpy(out + i * size, value + i * step, size);
+    for (size_t i = 0; i < count; i++)
+      memcpy(out + i * sizeof(float), value + i * step, sizeof(float));
   } else if (element == FC_FLOAT16 || element == FC_BFLOAT16) {
     for (size_t i = 0; i < count; i++) {
       const float one = value[i * step];
       const uint16_t half = element == FC_FLOAT16 ? fc_half_of(one) : fc_bfloat16_of(one);
-      memcpy(out + i * size, &half, sizeof half);
+      memcpy(out + i * sizeof half, &half, sizeof half);
     }
   } else {
     for (size_t i = 0; i < count; i++) fc_emitter_put(emitter, value[i * step], out + i * size);
