@@ -17,6 +17,7 @@ from fastcache.memory.row_numbers import RowNumbers
 from fastcache.memory.windows import WindowColumn
 from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
+from fastcache.read.detection import detection_of
 from fastcache.read.fetch import FetchReader
 from fastcache.read.paged import ask_ahead, paged_in
 from fastcache.read.pipeline import Pipeline
@@ -37,15 +38,20 @@ class ArenaReader:
     arena : Arena
     catalog : dict
     structure : Structure
-        Of a sample; its leaves name the columns.
+        Of a sample; its leaves name the columns. Of targets with boxes the whole is one leaf.
     fields : dict of str to Field
+    detection : Detection or None
+        Which columns such targets are made of.
     """
 
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
         self.catalog = arena.catalog
-        self.structure = structure_from_json(self.catalog["structure"])
         self.fields = {n: field_from_json(f) for n, f in self.catalog["columns"].items()}
+        self.structure = structure_from_json(self.catalog["structure"])
+        self.detection = detection_of(self.catalog["attributes"], self.structure, self.fields)
+        if self.detection is not None:
+            self.structure = self.detection.structure
         self._opened: tuple[dict[str, Reader], RowNumbers] | None = None  # on first use
         self._over: WeakKeyDictionary[Pipeline, Mapping[str, Reader]] = WeakKeyDictionary()
 
@@ -77,7 +83,10 @@ class ArenaReader:
         self._check_open()
         made = self._over.get(pipeline)
         if made is None:
-            made = self._over[pipeline] = pipeline.over(self.readers)
+            readers: Mapping[str, Reader] = self.readers
+            if self.detection is not None:
+                readers = self.detection.over(readers, self.arena)
+            made = self._over[pipeline] = pipeline.over(readers)
         return made
 
     @property
