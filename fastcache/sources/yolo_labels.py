@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 # Rounding in the tools that write labels; what lies outside of the image is cut off.
 _SLACK = 0.01
+_MOST = 1e15  # up to there floats are integers exactly
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -135,7 +136,7 @@ def _suspicious(lines: npt.NDArray[np.float64], classes: int | None) -> npt.NDAr
     """Return which lines are wrong: not finite, no class, or not within the image."""
     most = np.inf if classes is None else classes - 1
     kind, places = lines[:, 0], lines[:, 1:]
-    fine = (kind >= 0) & (kind <= min(most, 1e15)) & (kind == np.floor(kind))
+    fine = (kind >= 0) & (kind <= min(most, _MOST)) & (kind == np.floor(kind))
     fine &= (places <= 1 + _SLACK).all(axis=1) & (places[:, :2] >= -_SLACK).all(axis=1)
     bad: npt.NDArray[np.bool_] = ~(fine & (places[:, 2:] >= 0).all(axis=1))
     return bad
@@ -151,6 +152,8 @@ def _first_problem(lines: npt.NDArray[np.float64], classes: int | None) -> tuple
         return k, f"class {kind:g} is no integer of at least 0"
     if classes is not None and kind >= classes:
         return k, f"class {kind:.0f}, but there are {classes}, 0 to {classes - 1}"
+    if kind > _MOST:
+        return k, f"class {kind:g} is no number of a class"
     if width < 0 or height < 0:
         return k, f"a box cannot be {width:g} wide and {height:g} high"
     return k, _OUTSIDE

@@ -15,6 +15,7 @@ from fastcache.transforms.operation import Operation, Sizes, size_arrays
 from fastcache.transforms.steps import MAP
 
 MIN_VISIBILITY = 0.1
+_ROUNDING = 1e-9  # a box that ends where the image does is all visible
 
 
 class StoreMap(NamedTuple):
@@ -162,7 +163,7 @@ def follow(
     moved = ends.transpose(2, 1, 0).reshape(-1, 4).astype(np.float32)
     # In float32 a sliver far from the edge may have no width any more.
     solid = (moved[:, 2] > moved[:, 0]) & (moved[:, 3] > moved[:, 1])
-    kept = solid & (left > 0) & (left >= min_visibility * area)
+    kept = solid & (left > 0) & (left >= min_visibility * area * (1 - _ROUNDING))
     return moved[kept], kept
 
 
