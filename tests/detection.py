@@ -37,9 +37,7 @@ def follow_store(box: Box, height: int, width: int, operations: Any) -> tuple[Bo
             y, x = inner_h / height, inner_w / width
             top, left = -round((new_h - inner_h) / 2 - 0.1), -round((new_w - inner_w) / 2 - 0.1)
         for each in (whole, seen):
-            each[:] = [
-                n * (x, y)[k % 2] - (left, top)[k % 2] for k, n in enumerate(each)
-            ]
+            each[:] = [n * (x, y)[k % 2] - (left, top)[k % 2] for k, n in enumerate(each)]
         seen = [min(max(n, 0), (new_w, new_h)[k % 2]) for k, n in enumerate(seen)]
         height, width = new_h, new_w
     cut = (

@@ -58,8 +58,10 @@ def test_crowds_and_boxes_of_no_size(tmp_path, told):
 
 @pytest.mark.parametrize(
     "box",
-    [[1, 2, 3], "1 2 3 4", None, [1, 2, 3, float("nan")], [1, 2, float("inf"), 4]]
-    + [[1, 2, 3, "4"], [1, 2, 3, True], [1, 2, 3, 10**400], [[1], 2, 3, 4]],
+    [
+        *([1, 2, 3], "1 2 3 4", None, [1, 2, 3, float("nan")], [1, 2, float("inf"), 4]),
+        *([1, 2, 3, "4"], [1, 2, 3, True], [1, 2, 3, 10**400], [[1], 2, 3, 4]),
+    ],
 )
 def test_boxes_that_are_none_are_named(tmp_path, known, told, box):
     told["annotations"][0]["bbox"] = box

@@ -60,7 +60,8 @@ def test_a_list_of_images(tmp_path, yolo):
 
 
 def test_lines_of_all_kinds(tmp_path):
-    text = "\ufeff0 0.5 0.5 0.2 0.4\r\n\r\n  2\t.1 .2 .2 .4  \n1.0 0.1 0.2 0.5 0.3 0.4 0.8 0.2 0.7\n"
+    text = "\ufeff0 0.5 0.5 0.2 0.4\r\n\r\n  2\t.1 .2 .2 .4  \n"
+    text += "1.0 0.1 0.2 0.5 0.3 0.4 0.8 0.2 0.7\n"
     found = labels_of(tmp_path, text, 3)
     assert found.failed == {}
     assert found.numbers.tolist() == [0, 2, 1]

@@ -85,8 +85,8 @@ def test_read_jobs_maps_with_flips_and_crops():
     at, want, stays = 0, [], []
     for one, n in zip(maps, counts, strict=True):
         for x1, y1, x2, y2 in boxes[at : at + n].tolist():
-            xs = sorted((x1 * one["scale_x"] + one["shift_x"], x2 * one["scale_x"] + one["shift_x"]))
-            ys = sorted((y1 * one["scale_y"] + one["shift_y"], y2 * one["scale_y"] + one["shift_y"]))
+            xs = sorted(x * one["scale_x"] + one["shift_x"] for x in (x1, x2))
+            ys = sorted(y * one["scale_y"] + one["shift_y"] for y in (y1, y2))
             whole = (xs[0], ys[0], xs[1], ys[1])
             cut = (max(xs[0], 0), max(ys[0], 0), min(xs[1], 32), min(ys[1], 32))
             stays.append(area(cut) > 0 and area(cut) >= 0.3 * area(whole))

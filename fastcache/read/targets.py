@@ -32,7 +32,7 @@ class Targets(dict[str, Any]):
         return made
 
 
-def collate_targets(batch: Sequence[Any], *, collate_fn_map: Any = None) -> Any:
+def collate_targets(batch: Sequence[Any], **_map: Any) -> Any:
     """Return what a batch has of targets, in the form that the first of them tells.
 
     The boxes are taken as they are now: somebody may have changed them.

@@ -45,12 +45,12 @@ class _Axis:
 
     def resample(self, size: Sizes) -> None:
         factor = size / self.out
-        for values in (self.scale, self.shift, self.low, self.high):
-            values *= factor
+        self.scale, self.shift = self.scale * factor, self.shift * factor
+        self.low, self.high = self.low * factor, self.high * factor
         self.out = size
 
     def window(self, start: Sizes, length: int) -> None:
-        self.shift -= start
+        self.shift = self.shift - start
         self.low = np.clip(self.low - start, 0, length)
         self.high = np.clip(self.high - start, 0, length)
         self.out = np.full_like(self.out, length)
