@@ -93,8 +93,9 @@ def _of_feed(feed: Feed) -> dict[str, Any]:
         return {"kind": "windows", "field": feed.field.to_json(), "digest": digest_of(parts)}
     if isinstance(feed, BoxRows):
         # Where they are kept follows from these, from `store=` and from the images' files.
-        parts = (array for array in (feed.boxes, feed.numbers, feed.counts, feed.sizes))
-        pieces = (piece for array in parts if array is not None for piece in array_pieces(array))
+        arrays: list[npt.NDArray[Any]] = [feed.boxes, feed.numbers, feed.counts]
+        arrays += [] if feed.sizes is None else [feed.sizes]
+        pieces = (piece for array in arrays for piece in array_pieces(array))
         told = {"relative": feed.relative, "min_visibility": feed.min_visibility}
         failed = [[row, *why] for row, why in feed.failed.items()]
         return {"kind": "boxes", **told, "failed": failed, "digest": digest_of(pieces)}

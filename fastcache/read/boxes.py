@@ -1,7 +1,7 @@
 """Boxes as samples and batches hold them, and how they are read from their columns."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from fastcache.transforms.boxes import counts_kept, follow
 Sizes = Callable[[Rows], npt.NDArray[np.int64]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class BoxBatch:
     """The targets of B samples: their boxes lie behind each other.
 
@@ -46,23 +46,18 @@ class BoxBatch:
     form: str
     min_visibility: float
 
-    def follow(self, maps: npt.NDArray[np.void]) -> "BoxBatch":
-        """Return what is left of the boxes where a read job has put the images.
+    def follow(self, maps: npt.NDArray[np.void]) -> None:
+        """Go on with what is left of the boxes where a read job puts the images.
 
         Parameters
         ----------
         maps : structured array of shape (B,), dtype ``MAP``
-            What the job's ``maps=`` has after it has run.
+            As the job's ``maps=``, or :func:`fastcache.transforms.drawn.drawn_maps`, tell.
         """
         boxes, kept = follow(self.boxes, self.counts, maps, self.min_visibility)
-        sizes = np.stack([maps["h"], maps["w"]], axis=1).astype(np.int64)
-        return replace(
-            self,
-            boxes=boxes,
-            labels=self.labels[kept],
-            counts=counts_kept(self.counts, kept),
-            sizes=sizes,
-        )
+        self.boxes, self.labels = boxes, self.labels[kept]
+        self.counts = counts_kept(self.counts, kept)
+        self.sizes = np.stack([maps["h"], maps["w"]], axis=1).astype(np.int64)
 
     def sample(self, k: int) -> Targets:
         """Return the target of one sample; its tensors share the batch's memory."""
@@ -88,8 +83,9 @@ class BoxBatch:
         """Return what a batch has of them: see :class:`fastcache.sources.Yolo`."""
         if self.form == "list":
             return [dict(sample) for sample in self.samples()]
-        parts = (self.boxes, self.labels, self.counts, self.sizes)
-        return joined(*map(torch.from_numpy, parts), self.form)
+        boxes, labels = torch.from_numpy(self.boxes), torch.from_numpy(self.labels)
+        counts, sizes = torch.from_numpy(self.counts), torch.from_numpy(self.sizes)
+        return joined(boxes, labels, counts, sizes, self.form)
 
 
 class BoxReader(Reader):

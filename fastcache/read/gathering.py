@@ -5,6 +5,7 @@ from typing import Any, SupportsIndex
 
 from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
+from fastcache.read.drawable import DrawnReader
 from fastcache.read.notes import note
 from fastcache.read.pipeline import Pipeline
 from fastcache.read.recipe_reader import picked
@@ -52,8 +53,7 @@ def samples_of(
     threads : int
         At most so many are used.
     """
-    assert pipeline.recipe is not None
-    made = {name: readers[name] for name in pipeline.recipe.columns}
+    made = {name: reader for name, reader in readers.items() if isinstance(reader, DrawnReader)}
     columns = gather(made, dict.fromkeys(made, rows), threads)
     both = {**readers, **picked(columns, made)}
     samples: list[Any] = []

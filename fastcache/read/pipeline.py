@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastcache.errors import ArgumentError
+from fastcache.read.boxes import BoxReader
 from fastcache.read.columns import ArrayReader, Reader
 from fastcache.read.fields import FieldReader
+from fastcache.read.moved_boxes import MovedBoxes
 from fastcache.read.pil_images import mode_of, pil_mode, to_pil
 from fastcache.read.recipe import Recipe, why_not
 from fastcache.read.recipe_reader import RecipeColumn, pixels_of
@@ -178,7 +180,12 @@ class Pipeline:
         assert self.recipe is not None
         made = self.recipe.columns
         first = RecipeColumn(readers[name], made[name], name)
-        others = {n: RecipeColumn(readers[n], m, n, first) for n, m in made.items() if n != name}
+        others: dict[str, Reader] = {
+            n: RecipeColumn(readers[n], m, n, first) for n, m in made.items() if n != name
+        }
+        if self.recipe.moves:
+            boxes = {n: each for n, each in readers.items() if isinstance(each, BoxReader)}
+            others |= {n: MovedBoxes(each, self.recipe, n) for n, each in boxes.items()}
         return {**readers, name: first, **others}
 
     def sample(self, readers: Mapping[str, Reader], row_of: Callable[[str], int]) -> Any:

@@ -18,12 +18,12 @@ from fastcache.memory.row_numbers import RowNumbers
 from fastcache.memory.windows import WindowColumn
 from fastcache.read.columns import Reader, Rows
 from fastcache.read.detection import detection_of
+from fastcache.read.drawable import Drawable
 from fastcache.read.fetch import FetchReader
 from fastcache.read.keys import KeyArrays, Keys
 from fastcache.read.paged import ask_ahead, paged_in
 from fastcache.read.pipeline import Pipeline
 from fastcache.read.readers import make_reader, make_readers
-from fastcache.read.recipe_reader import RecipeColumn
 from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
 
 _PATHS = Text()
@@ -117,7 +117,7 @@ class ArenaReader:
             return readers
         keys = self.keys.take(rows) if recipe.is_random else _no_keys(len(rows))
         return {
-            name: reader.drawn(keys, told) if isinstance(reader, RecipeColumn) else reader
+            name: reader.drawn(keys, told) if isinstance(reader, Drawable) else reader
             for name, reader in readers.items()
         }
 

@@ -68,6 +68,8 @@ class Recipe:
         Whether samples hold a list of views in the place of an image.
     is_random : bool
         Whether it takes random numbers.
+    moves : bool
+        Whether it changes where pixels are.
 
     Raises
     ------
@@ -89,8 +91,8 @@ class Recipe:
         )
         outputs = tuple(_of_image(plan) for plan in self.plans)
         self.columns = {image: Made(outputs, image_spec(field), False)}
-        moves = any(part.moves_pixels for plan in self.plans for part in plan.operations)
-        for name in followers if moves else ():
+        self.moves = any(part.moves_pixels for plan in self.plans for part in plan.operations)
+        for name in followers if self.moves else ():
             self.columns[name] = self._follow(name, fields[name], field)
 
     def _follow(self, name: str, field: Field, image: Image) -> Made:

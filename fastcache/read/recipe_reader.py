@@ -8,13 +8,14 @@ import torch
 
 from fastcache.errors import ArgumentError
 from fastcache.read.columns import ArrayReader, Gathered, Pixels, Reader, Rows
+from fastcache.read.drawable import Drawable, DrawnReader
 from fastcache.read.keys import KeyArrays
 from fastcache.read.recipe import Made
 from fastcache.read.recipe_batch import RecipeBatch
 from fastcache.read.recipe_rows import ImageRows, image_rows
 
 
-class RecipeColumn(Reader):
+class RecipeColumn(Drawable):
     """A column of images as a recipe makes them; one read is asked of what `drawn` returns.
 
     Parameters
@@ -30,34 +31,19 @@ class RecipeColumn(Reader):
     def __init__(
         self, images: Reader, made: Made, name: str, like: "RecipeColumn | None" = None
     ) -> None:
+        super().__init__(name)
         assert isinstance(images, ArrayReader)
         self.images = images
         self.rows: ImageRows = image_rows(images, made.spec)
         self.outputs = made.outputs
         self.is_mask = made.is_mask
-        self.name = name
         self.like = like
         self.has_views = len(made.outputs) > 1
         self.stacks = not self.has_views and made.outputs[0].size is not None
 
     def drawn(self, keys: KeyArrays, told: Rows) -> "RecipeReader":
-        """Return the reader of one batch.
-
-        Parameters
-        ----------
-        keys : KeyArrays
-            Of its samples.
-        told : int64 array (B,)
-            By which numbers the samples are known to users.
-        """
         kind = ViewsReader if self.has_views else RecipeReader
         return kind(self, keys, told)
-
-    def item(self, row: int) -> Any:
-        raise ArgumentError(f"row {row} of {self.name!r} is made with random numbers: draw first")
-
-    def gather(self, rows: Rows) -> Gathered:
-        raise ArgumentError(f"{self.name!r} is made with random numbers: draw first")
 
     def check_sizes(self, rows: Rows, told: Rows) -> None:
         """Refuse rows that differ in size from those of the column that this one is like."""
@@ -74,7 +60,7 @@ class RecipeColumn(Reader):
             )
 
 
-class RecipeReader(Reader):
+class RecipeReader(DrawnReader):
     """The rows of one batch, whose random numbers are known.
 
     Parameters
@@ -99,15 +85,6 @@ class RecipeReader(Reader):
 
     def _whole(self, views: list[Any]) -> Any:
         return views[0]
-
-    def item(self, row: int) -> Any:
-        """Return what is made of the one row that there is."""
-        gathered = self.gather(np.array([row]))
-        assert gathered.job is not None
-        assert gathered.finish is not None
-        gathered.job.run()
-        gathered.finish()
-        return self.pick(gathered.values, 0)
 
 
 class ViewsReader(RecipeReader):

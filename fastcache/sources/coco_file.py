@@ -14,6 +14,7 @@ from fastcache.errors import ArgumentError, SourceNotFoundError
 from fastcache.sources.detection import class_names
 
 _LARGEST = (1 << 63) - 1
+_FAR = 1e15
 
 
 class CocoFile(NamedTuple):
@@ -78,9 +79,10 @@ def read_coco(path: str, folder: str, crowd: bool) -> CocoFile:
         number = _known(path, annotation, k, "category_id", class_of, "categories")
         if annotation.get("iscrowd") and not crowd:
             continue
-        box = annotation.get("bbox")
-        if not _is_box(box):
-            why = f"{_called(annotation, k)}: its bbox is {box!r:.80}, not four finite numbers"
+        box = _box_of(annotation.get("bbox"))
+        if box is None:
+            told_box = f"{annotation.get('bbox')!r:.80}"
+            why = f"{_called(annotation, k)}: its bbox is {told_box}, not four finite numbers"
             failed.setdefault(row, why)
             continue
         x, y, width, height = box
@@ -158,11 +160,13 @@ def _called(annotation: Mapping[str, Any], k: int) -> str:
     return f"annotation {annotation['id']!r:.40}" if "id" in annotation else f"annotation no. {k}"
 
 
-def _is_box(box: object) -> bool:
+def _box_of(box: object) -> list[float] | None:
+    """Return a box's four numbers; None if they are not such."""
     if not isinstance(box, list) or len(box) != 4:
-        return False
+        return None
     # Beyond that no image reaches, and sums of integers would not fit into floats.
-    return all(type(n) in (int, float) and abs(n) < 1e15 and math.isfinite(n) for n in box)
+    fine = all(type(n) in (int, float) and abs(n) < _FAR and math.isfinite(n) for n in box)
+    return box if fine else None
 
 
 def _text(path: str, entry: Mapping[str, Any], key: str) -> str:
