@@ -40,17 +40,17 @@ def painted(tmp_path):
     return tmp_path / "images"
 
 
-def check_lies_on(image, boxes):
-    """See that a box surrounds the white pixels, to a pixel; none where hardly any are left."""
-    ys, xs = np.nonzero(image[0].numpy() > 0.5 * float(image.max()) if image.any() else image[0])
+def check_lies_on(image, boxes, within=1.01):
+    """See that a box surrounds the white pixels; there is none where hardly any are left."""
+    ys, xs = np.nonzero(image[0].numpy() > 127)
     if len(boxes) == 0:
-        assert xs.size == 0 or min(np.ptp(xs), np.ptp(ys)) <= 1
+        assert xs.size == 0 or min(np.ptp(xs), np.ptp(ys)) <= within
         return 0
     if xs.size == 0:  # a sliver between two pixels
-        assert float((boxes[0, 2:] - boxes[0, :2]).min()) <= 1
+        assert float((boxes[0, 2:] - boxes[0, :2]).min()) <= within
         return 0
     found = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
-    np.testing.assert_allclose(boxes[0].numpy(), found, atol=1.01 * max(1, SIDE / 24))
+    np.testing.assert_allclose(boxes[0].numpy(), found, atol=within)
     return 1
 
 
@@ -64,13 +64,14 @@ def test_boxes_lie_where_the_pixels_went(painted, store, keep):
     """D7"""
     source = Yolo(painted, min_visibility=0.0)
     with fc.ArenaDataset(source, store=store, **options(keep)) as ds:
-        seen, corners = 0, []
+        # Where pixels were moved twice, the first rounding is magnified by the second.
+        seen, corners, within = 0, [], 1.01 if store is None else 2.7
         for epoch in range(3):
-            ds.set_epoch(epoch)
+            ds._reader.keys.set_epoch(epoch)
             pictures, targets = fc.collate(ds.__getitems__(range(COUNT)))
             assert pictures.shape == (COUNT, 3, SIDE, SIDE)
             for picture, target in zip(pictures, targets, strict=True):
-                seen += check_lies_on(picture, target["boxes"])
+                seen += check_lies_on(picture, target["boxes"], within)
             corners.append(str(targets))
         assert seen > COUNT
         assert len(set(corners)) == 3  # crops differ from epoch to epoch, and boxes with them
@@ -82,10 +83,10 @@ def test_one_tensor_under_loaders(painted, form):
     batches = []
     with fc.ArenaDataset(Yolo(painted, boxes=form), **options("decoded")) as ds:
         for workers in (0, 2):
-            ds.set_epoch(1)
+            ds._reader.keys.set_epoch(1)
             loader = DataLoader(ds, batch_size=10, num_workers=workers)
             batches.append(list(loader))
-        ds.set_epoch(1)
+        ds._reader.keys.set_epoch(1)
         single = [ds[k] for k in range(COUNT)]
     for (a, rows), (b, again) in zip(*batches, strict=True):
         assert torch.equal(a, b)
@@ -102,9 +103,9 @@ def test_one_tensor_under_loaders(painted, form):
 
 def test_python_after_the_recipe(painted):
     with fc.ArenaDataset(Yolo(painted), **options("decoded"), transform_input="tensor") as ds:
-        ds.set_epoch(2)
+        ds._reader.keys.set_epoch(2)
         whole = fc.collate(ds.__getitems__(range(COUNT)))
-        ds.set_epoch(2)
+        ds._reader.keys.set_epoch(2)
         darker = ds.with_transform([*RECIPE, lambda image: image // 2])
         pictures, targets = fc.collate(darker.__getitems__(range(COUNT)))
         assert torch.equal(pictures, whole[0] // 2)
@@ -139,7 +140,7 @@ def test_letterbox_on_read_is_that_of_the_store(tmp_path):
     ("transform", "why"),
     [
         (T.MultiCrop([RECIPE, RECIPE]), "MultiCrop does not make one image of each"),
-        ([T.RandomResizedCrop(32), T.MixUp(num_classes=3)], "MixUp.* does not make one image"),
+        ([T.RandomResizedCrop(32), T.CutMix(num_classes=3)], "CutMix.* does not make one image"),
     ],
 )
 def test_what_boxes_cannot_follow(painted, transform, why):
