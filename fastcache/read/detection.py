@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcache.errors import SchemaError
 from fastcache.memory.arena import Arena, RaggedColumn
 from fastcache.read.boxes import BoxReader, Sizes
 from fastcache.read.columns import Reader, Rows
@@ -80,7 +81,7 @@ def detection_of(
 
     Raises
     ------
-    ArgumentError, KeyError, TypeError
+    ArgumentError, SchemaError, KeyError, TypeError
         For what no source has written.
     """
     told = attributes.get(ATTRIBUTE)
@@ -99,6 +100,9 @@ def detection_of(
                 for key, name in part.items()
                 if isinstance(name, str) and name not in (boxes, labels)
             }
+            unknown = [name for name in others.values() if name not in fields]
+            if unknown:
+                raise SchemaError(f"targets have {unknown}, which are no columns")
             if len(others) + 2 == len(part):
                 parts = (*structure[:k], boxes, *structure[k + 1 :])
                 form, least = wanted.form, wanted.min_visibility

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 from detection import coco_json, expected, make_yolo, write_coco
+from forged_arenas import manifest_of, write_manifest
 from torch.utils.data import DataLoader
 
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ArenaFormatError, DecodeError, SchemaError
+from fastcache.fill.options import FillOptions
+from fastcache.fill.pack import pack_arena
 from fastcache.sources import Coco, Yolo
 from fastcache.transforms.steps import MAP
 
@@ -182,6 +185,22 @@ def test_packed_into_files(tmp_path, known):
         assert len(ds[0][1]["boxes"]) == 1  # noticed, and built anew
 
 
+def test_packed_into_many_shards(tmp_path):
+    """D7: boxes lie in the shards of their images."""
+    known = make_yolo(tmp_path, [k % 4 for k in range(50)])
+    store = T.LetterBox(48)
+    path = tmp_path / "x.arena"
+    options = FillOptions(store=store)
+    pack_arena(Yolo(tmp_path / "images", boxes="xyxy"), options, path, {}, shard_bytes=65536)
+    with fc.open(path) as ds:
+        assert len(list(path.glob("*shard*"))) > 3
+        for k, one in enumerate(known):
+            check_target(ds[k][1], one, store)
+        rows = fc.collate(ds.__getitems__(range(50)))[1]
+        want = rows_wanted(known, store, "xyxy", [(48, 48)] * 50)
+        torch.testing.assert_close(rows, want, rtol=1e-5, atol=1e-4)
+
+
 def test_pickled_samples_and_batches(tmp_path, known):
     with fc.ArenaDataset(Yolo(tmp_path / "images", boxes="yolo"), store=T.LetterBox(48)) as ds:
         batch = ds.__getitems__([0, 3])
@@ -317,12 +336,20 @@ def test_limit_shard_and_appending(tmp_path, known):
 def test_a_catalogue_that_was_changed_is_refused(tmp_path, known):
     with fc.ArenaDataset(Yolo(tmp_path / "images"), store=T.LetterBox(48)) as ds:
         ds.save(tmp_path / "a.arena")
-    manifest = tmp_path / "a.arena" / "manifest.json"
-    text = manifest.read_text()
-    assert '"form": "list"' in text or '"form":"list"' in text
-    manifest.write_text(text.replace('"list"', '"lost"'))
-    with pytest.raises(ArenaFormatError):
-        fc.open(tmp_path / "a.arena")
+    told = manifest_of(tmp_path / "a.arena")
+    detection = told["catalog"]["attributes"]["detection"]
+    target = told["catalog"]["structure"]["tuple"][1]["dict"]
+    for change in (
+        lambda: detection.update(form="lost"),
+        lambda: detection.update(form="list", min_visibility=7),
+        lambda: detection.pop("min_visibility"),
+        lambda: detection.update(min_visibility=0.1, image=["image"]),
+        lambda: (detection.update(image="image"), target.update(more="missing")),
+    ):
+        change()
+        write_manifest(tmp_path / "a.arena", told)
+        with pytest.raises(ArenaFormatError, match="no dataset can have filled"):
+            fc.open(tmp_path / "a.arena")
 
 
 def test_follow_what_a_read_job_does(tmp_path, known):
