@@ -25,6 +25,9 @@ PIP := "$(BIN)/python" -m pip install
 WHEEL := build/wheel-$(VERSION).path
 SOURCES := setup.py pyproject.toml MANIFEST.in scripts/build_wheel.sh requirements-dev.txt \
     $(shell find csrc fastcache licenses -type f ! -name '*.pyc')
+# C is compiled and tested on all processors, unless this make was told how many jobs there may be.
+JOBS := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+SPREAD = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) --output-sync=target
 C_FILES := $(shell find csrc tests/c tests/faults benchmarks/c -name '*.[ch]' -o -name '*.cc' 2>/dev/null)
 export PYTHON
 # With CODECS=folder (of `make codecs`) everything here links those libraries, hidden, instead of the
@@ -65,8 +68,8 @@ test: $(VENV)/.wheel $(VENV)/.oracle
 	"$(BIN)/python" scripts/test_wheel.py $(ARGS)
 
 test-c: build/.system-c
-	$(MAKE) -f scripts/native.mk CONFIG=gcc test
-	$(MAKE) -f scripts/native.mk CONFIG=asan test
+	$(MAKE) $(SPREAD) -f scripts/native.mk CONFIG=gcc test
+	$(MAKE) $(SPREAD) -f scripts/native.mk CONFIG=asan test
 
 # In full; the suite has a short form of each.
 faults: $(VENV)/.wheel

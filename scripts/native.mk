@@ -68,13 +68,15 @@ VALGRIND ?= valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-l
 .SECONDARY:
 
 # Every test with the scalar code, with AVX2 and with the best instruction set of this processor.
-test: $(TESTS)
+test: $(TESTS:$(OUT)/test_%=try_%)
 	$(if $(TESTS),,$(error no tests/c/test_*.c))
-	@set -e; for test in $(TESTS); do for cpu in scalar avx2 native; do \
-	    echo "== $$test FASTCACHE_CPU=$$cpu"; \
+
+try_%: $(OUT)/test_%
+	@set -e; for cpu in scalar avx2 native; do \
+	    echo "== $< FASTCACHE_CPU=$$cpu"; \
 	    if [ $$cpu = native ]; then unset FASTCACHE_CPU; else export FASTCACHE_CPU=$$cpu; fi; \
-	    $$test; \
-	done; done
+	    $<; \
+	done
 
 # The corpus grows from run to run; what breaks a target is left beside it as a file.
 fuzz: $(FUZZERS:$(OUT)/fuzz_%=run_%)

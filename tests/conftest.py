@@ -1,15 +1,43 @@
-"""Fixtures that several test files share; the images themselves are made in ``images.py``."""
+"""Fixtures that several test files share, and how tests run; images are made in ``images.py``."""
 
+import gc
 import signal
 from pathlib import Path
 
 import images
 import pytest
+from turns import Turns
 
 # Whoever starts a command in the background has it, and all that it starts, ignore Ctrl-C, which
 # some tests press.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+TURNS = pytest.StashKey[Turns]()
+
+
+def pytest_configure(config):
+    """Let the processes of pytest-xdist take turns, by a file beside their temporary folders."""
+    if hasattr(config, "workerinput"):
+        config.stash[TURNS] = Turns(Path(config.getoption("basetemp")).parent / "turns")
+
+
+def pytest_collection_finish():
+    """Keep the collector of garbage from looking at what stays: torch, pytest and all the tests.
+
+    Arenas that are closed while somebody looks at them collect garbage: half a second each time.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    turns = item.config.stash.get(TURNS, None)
+    if turns is None:
+        return (yield)
+    with turns.turn(item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

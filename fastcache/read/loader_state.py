@@ -1,116 +1,15 @@
 """Where the iterations of a loader stand: what was delivered, whatever was made ahead."""
 
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from torch.utils.data import BatchSampler
 
 from fastcache.errors import ArgumentError
-from fastcache.read.loader_stats import LoaderStats, Meter
+from fastcache.read.checked_ints import LARGEST_EPOCH, checked_int
+from fastcache.read.loader_stats import LoaderStats
 from fastcache.read.sampler import ArenaSampler
-from fastcache.read.sampler_arguments import LARGEST_EPOCH, checked_int
-from fastcache.read.sampler_state import Run
-
-
-@dataclass
-class Turn:
-    """One iteration.
-
-    Attributes
-    ----------
-    skip : int
-        Batches at its beginning that are passed over, since another process had them.
-    epoch : int
-        Iterations of the loader before this one.
-    batches, samples : int
-        What was delivered; `batches` with those that were passed over.
-    sizes : deque of int
-        Samples of the batches that were begun and not delivered.
-    run : Run or None
-        What the sampler knows of this iteration, if it is an ArenaSampler.
-    ended : bool
-        Whether it was told that there is nothing more.
-    meter : Meter
-    """
-
-    skip: int
-    epoch: int = 0
-    batches: int = 0
-    samples: int = 0
-    sizes: deque[int] = field(default_factory=deque)
-    run: Run | None = None
-    ended: bool = False
-    meter: Meter = field(default_factory=Meter)
-
-
-@dataclass
-class Turns:
-    """What a loader knows of its iterations, and these of each other.
-
-    Attributes
-    ----------
-    made, begun : Turn or None
-        The last one that was made, and the last one that was asked for a batch.
-    epoch, skip : int
-        Of the next one, as long as none was begun.
-    """
-
-    made: Turn | None = None
-    begun: Turn | None = None
-    epoch: int = 0
-    skip: int = 0
-
-    def make(self) -> Turn:
-        """Return a new one."""
-        self.made = Turn(self.skip)
-        return self.made
-
-    def reset(self, epoch: int, skip: int) -> None:
-        """Have the next one be the one after so many iterations, and begin after so many batches.
-
-        Those that are under way go on, and are not the loader's state any more.
-        """
-        self.begun, self.epoch, self.skip = None, epoch, skip
-
-    def begin(self, turn: Turn) -> None:
-        """Note that it was asked for its first batch: it is the loader's state from now on."""
-        turn.epoch = self.epoch if self.begun is None else self.begun.epoch + 1
-        turn.batches = turn.skip
-        self.begun, self.skip = turn, 0
-
-
-class Batches:
-    """What the loader takes indices from: the same, counted, and less those that are skipped.
-
-    A loader with persistent workers keeps it, so it does not know one iteration but the newest.
-    """
-
-    def __init__(self, source: Iterable[Any], turns: Turns) -> None:
-        self._source = source
-        self._turns = turns
-
-    def __len__(self) -> int:
-        source: Any = self._source
-        return len(source)
-
-    def __iter__(self) -> Iterator[Any]:
-        return _counted(iter(self._source), self._turns.made or self._turns.make())
-
-
-def _counted(source: Iterator[Any], turn: Turn) -> Iterator[Any]:
-    for _ in range(turn.skip):
-        next(source, None)
-    for indices in source:
-        turn.sizes.append(samples_in(indices))
-        yield indices
-
-
-def samples_in(indices: Any) -> int:
-    """Return how many samples something stands for that a loader takes from its samplers."""
-    is_one = isinstance(indices, str | bytes) or getattr(indices, "ndim", 1) == 0
-    return 1 if is_one or not isinstance(indices, Collection) else len(indices)
+from fastcache.read.turns import Turns
 
 
 def arena_sampler(sampler: Any, batch_sampler: Any) -> ArenaSampler | None:
@@ -166,9 +65,9 @@ class Resumable:
         if turn is None:
             epoch, batches = turns.epoch, turns.skip
         elif turn.ended:
-            epoch, batches = turn.epoch + 1, 0
+            epoch, batches = turns.number(turn) + 1, 0
         else:
-            epoch, batches = turn.epoch, turn.batches
+            epoch, batches = turns.number(turn), turn.batches
         return {"epoch": epoch, "batches": batches, "batch_size": self._size}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

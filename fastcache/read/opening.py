@@ -8,9 +8,10 @@ from fastcache.fill.editor import ArenaEditor
 from fastcache.memory.arena import Arena
 from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.read.checking import check_catalog
+from fastcache.read.choices import check_choice
 from fastcache.read.dataset import ArenaDataset
 from fastcache.read.transform_steps import Transform
-from fastcache.read.view import ArenaView, check_choice
+from fastcache.read.view import ArenaView
 
 
 @overload
@@ -24,6 +25,7 @@ def open(  # noqa: A001
     target_transform: Transform = None,
     output: Literal["tuple", "dict"] = "tuple",
     threads: int | None = None,
+    seed: int = 0,
 ) -> ArenaDataset: ...
 
 
@@ -43,6 +45,7 @@ def open(  # noqa: A001 - users write fastcache.open
     target_transform: Transform = None,
     output: Literal["tuple", "dict"] = "tuple",
     threads: int | None = None,
+    seed: int = 0,
 ) -> ArenaDataset | ArenaEditor:
     """Open a saved arena as a dataset; no pixel is read before it is asked for.
 
@@ -57,7 +60,7 @@ def open(  # noqa: A001 - users write fastcache.open
     home : {"auto", "ram", "disk"}
         "disk", as "auto": the files are the memory, and all processes that open them share the
         system's cache. "ram": they are read into memory, and are not needed afterwards.
-    transform, transform_input, target_transform, output, threads
+    transform, transform_input, target_transform, output, threads, seed
         As for :class:`ArenaDataset`.
 
     Raises
@@ -99,7 +102,7 @@ def open(  # noqa: A001 - users write fastcache.open
         return ArenaEditor(place, threads=threads)
     arena = Arena.load(place, "ram", threads) if home == "ram" else Arena.open(place)
     dataset = ArenaDataset.__new__(ArenaDataset)
-    options["threads"] = threads
+    options |= {"threads": threads, "seed": seed}
     try:
         check_catalog(arena, place)
         ArenaView.__init__(dataset, arena, **options)

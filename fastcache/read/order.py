@@ -127,6 +127,14 @@ class Share:
         places: Ints = (self.start + self.rank + steps * self.world) % self.count
         return places
 
+    def to_come_again(self) -> Ints:
+        """Return where the samples stand that came before `start`, each time, and come again."""
+        if self.world > 1 or not self.start or self.whole <= self.count:
+            return np.empty(0, np.int64)  # what several ranks take once more is another rank's
+        before = np.arange(self.start, dtype=np.int64) % self.count
+        again: Ints = before[np.isin(before, self.positions(0, len(self)))]
+        return again
+
     def reached(self, taken: int) -> int:
         """Return how many samples all ranks together have taken once each took `taken` of these."""
         return min(self.start + taken * self.world, max(self.start, self.whole))

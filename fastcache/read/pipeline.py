@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastcache.errors import ArgumentError
-from fastcache.read.boxes import BoxReader
 from fastcache.read.columns import ArrayReader, Reader
 from fastcache.read.fields import FieldReader
-from fastcache.read.moved_boxes import MovedBoxes
 from fastcache.read.pil_images import mode_of, pil_mode, to_pil
 from fastcache.read.recipe import Recipe, why_not
+from fastcache.read.recipe_moved import MovedColumn, holds_places
 from fastcache.read.recipe_reader import RecipeColumn, pixels_of
 from fastcache.read.roles import IMAGE_NAMES, TARGET_NAMES, find_roles, names_in
 from fastcache.read.transform_steps import (
@@ -22,6 +21,7 @@ from fastcache.read.transform_steps import (
 )
 from fastcache.schema import Field, Image, Mask, Structure, rebuild
 from fastcache.transforms import Chain, ReadOperation, translate
+from fastcache.transforms.torchvision_twins import family
 
 
 class Pipeline:
@@ -39,8 +39,6 @@ class Pipeline:
     ----------
     recipe : Recipe or None
         What C does to images first.
-    lines : list of str
-        What `transform` is, a line each; with operations of ours, where each part runs.
 
     Raises
     ------
@@ -124,7 +122,19 @@ class Pipeline:
             for name, field in fields.items()
             if isinstance(field, Mask) or (isinstance(field, Image) and name in targets)
         ]
-        return Recipe(self._chain, image, [n for n in followers if n != image], fields)
+        recipe = Recipe(self._chain, image, [n for n in followers if n != image], fields)
+        if recipe.mixing is not None and (self._target_steps or not isinstance(target, str)):
+            raise ArgumentError(
+                f"{recipe.mixing!r} mixes the labels of a batch as they are kept: give samples of "
+                "an image and one label, and no target_transform"
+            )
+        return recipe
+
+    @property
+    def label(self) -> str | None:
+        """The column that `target_transform` is for, if it is one."""
+        target = self._roles.target
+        return target if isinstance(target, str) else None
 
     def _find_modes(self, fields: Mapping[str, Field]) -> dict[str, str]:
         """Return the mode of each column that is handed on as PIL images."""
@@ -155,9 +165,11 @@ class Pipeline:
 
     @property
     def lines(self) -> list[str]:
+        """What `transform` is, a line each; with operations of ours, where each part runs."""
         if self.recipe is not None:
             return self.recipe.lines()
-        if any(isinstance(step, ReadOperation) for step in self._chain.callables):
+        known = (isinstance(c, ReadOperation) or family(c) for c in self._chain.callables)
+        if self.field is None and any(known):  # C could have done it, but for some reason
             return self._chain.lines()
         return repr(self.transform).splitlines()
 
@@ -183,9 +195,14 @@ class Pipeline:
         others: dict[str, Reader] = {
             n: RecipeColumn(readers[n], m, n, first) for n, m in made.items() if n != name
         }
+        placed = {n: r for n, r in readers.items() if holds_places(r)}
+        if placed and self.recipe.mixing is not None:
+            raise ArgumentError(
+                f"{self.recipe.mixing!r} makes one image of two, and {', '.join(placed)} lies on "
+                "one: leave it out"
+            )
         if self.recipe.moves:
-            boxes = {n: each for n, each in readers.items() if isinstance(each, BoxReader)}
-            others |= {n: MovedBoxes(each, self.recipe, n) for n, each in boxes.items()}
+            others |= {n: MovedColumn(reader, first, n) for n, reader in placed.items()}
         return {**readers, name: first, **others}
 
     def sample(self, readers: Mapping[str, Reader], row_of: Callable[[str], int]) -> Any:

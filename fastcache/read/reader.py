@@ -18,12 +18,12 @@ from fastcache.memory.row_numbers import RowNumbers
 from fastcache.memory.windows import WindowColumn
 from fastcache.read.columns import Reader, Rows
 from fastcache.read.detection import detection_of
-from fastcache.read.drawable import Drawable
 from fastcache.read.fetch import FetchReader
 from fastcache.read.keys import KeyArrays, Keys
 from fastcache.read.paged import ask_ahead, paged_in
 from fastcache.read.pipeline import Pipeline
 from fastcache.read.readers import make_reader, make_readers
+from fastcache.read.recipe_reader import Undrawn
 from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
 
 _PATHS = Text()
@@ -96,9 +96,8 @@ class ArenaReader:
         self._check_open()
         made = self._over.get(pipeline)
         if made is None:
-            readers: Mapping[str, Reader] = self.readers
-            if self.detection is not None:
-                readers = self.detection.over(readers, self.arena)
+            told, plain = self.detection, self.readers
+            readers = plain if told is None else told.over(plain, self.arena)
             made = self._over[pipeline] = pipeline.over(readers)
         return made
 
@@ -117,7 +116,7 @@ class ArenaReader:
             return readers
         keys = self.keys.take(rows) if recipe.is_random else _no_keys(len(rows))
         return {
-            name: reader.drawn(keys, told) if isinstance(reader, Drawable) else reader
+            name: reader.drawn(keys, told) if isinstance(reader, Undrawn) else reader
             for name, reader in readers.items()
         }
 
@@ -127,8 +126,14 @@ class ArenaReader:
         if self._keys is None:
             shard = self.catalog["report"].get("shard")
             rank = 0 if shard is None else shard[0]  # its row 0 is another sample on each rank
-            self._keys = Keys((self._seed + rank * _RANKS) % (1 << 64), len(self.arena))
+            seed = (self._seed + rank * _RANKS) % (1 << 64)
+            self._keys = Keys(seed, len(self.arena), outlives=self.arena.home == "disk")
         return self._keys
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are any yet: they take memory, and nobody asks where nothing is random."""
+        return self._keys is not None
 
     @property
     def rows(self) -> RowNumbers:
@@ -188,7 +193,7 @@ class ArenaReader:
 
     def close(self) -> None:
         """Let go of the arena's memory, and close it; if others still hold it, all is as before."""
-        self._opened = None
+        self._opened = self._keys = None
         self._over.clear()
         if not self.closed and (paging := self.arena.paging) is not None:
             with suppress(FastcacheError):  # what was read ahead does not matter any more

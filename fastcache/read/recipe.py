@@ -39,11 +39,14 @@ class Made(NamedTuple):
     spec : Spec
         Of the pixels in the arena.
     is_mask : bool
+    is_list : bool
+        Whether there is a list of views in the place of each image.
     """
 
     outputs: tuple[Output, ...]
     spec: Spec
     is_mask: bool
+    is_list: bool
 
 
 class Recipe:
@@ -69,7 +72,9 @@ class Recipe:
     is_random : bool
         Whether it takes random numbers.
     moves : bool
-        Whether it changes where pixels are.
+        Whether it changes where pixels are, or how many.
+    mixing : MixUp, CutMix or None
+        What is done to whole batches and their labels.
 
     Raises
     ------
@@ -86,11 +91,11 @@ class Recipe:
         self.image = image
         self.plans = compile_recipes(chain.operations, field.channels, field.dtype, field.size)
         self.has_views = any(isinstance(part, MultiCrop) for part in chain.operations)
-        self.is_random = any(is_random(plan.steps) for plan in self.plans) or bool(
-            self.plans[0].batch_step
-        )
+        self.mixing = self.plans[0].batch_step
+        drawn = any(is_random(plan.steps) for plan in self.plans)
+        self.is_random = drawn or self.mixing is not None
         outputs = tuple(_of_image(plan) for plan in self.plans)
-        self.columns = {image: Made(outputs, image_spec(field), False)}
+        self.columns = {image: Made(outputs, image_spec(field), False, self.has_views)}
         self.moves = any(part.moves_pixels for plan in self.plans for part in plan.operations)
         for name in followers if self.moves else ():
             self.columns[name] = self._follow(name, fields[name], field)
@@ -110,8 +115,8 @@ class Recipe:
                 Output(plan.operations, plan.steps, emit, dtype, "HW", plan.size)
                 for plan in self.plans
             )
-            return Made(outputs, spec, True)
-        return Made(self._moved(name, field), image_spec(field), False)
+            return Made(outputs, spec, True, self.has_views)
+        return Made(self._moved(name, field), image_spec(field), False, self.has_views)
 
     def _moved(self, name: str, field: Image) -> tuple[Output, ...]:
         """Return outputs of another image, whose colours and numbers stay what they are."""

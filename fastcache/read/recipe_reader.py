@@ -1,5 +1,6 @@
 """Columns of images that a recipe makes on each read."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,15 +9,56 @@ import torch
 
 from fastcache.errors import ArgumentError
 from fastcache.read.columns import ArrayReader, Gathered, Pixels, Reader, Rows
-from fastcache.read.drawable import Drawable, DrawnReader
 from fastcache.read.keys import KeyArrays
 from fastcache.read.recipe import Made
 from fastcache.read.recipe_batch import RecipeBatch
 from fastcache.read.recipe_rows import ImageRows, image_rows
 
 
-class RecipeColumn(Drawable):
-    """A column of images as a recipe makes them; one read is asked of what `drawn` returns.
+class Undrawn(Reader):
+    """A column that depends on random numbers: what `drawn` returns is read.
+
+    Attributes
+    ----------
+    name : str
+    """
+
+    name: str
+
+    @abstractmethod
+    def drawn(self, keys: KeyArrays, told: Rows) -> "DrawnReader":
+        """Return the reader of one batch.
+
+        Parameters
+        ----------
+        keys : KeyArrays
+            Of its samples.
+        told : int64 array (B,)
+            By which numbers the samples are known to users.
+        """
+
+    def item(self, row: int) -> Any:
+        raise ArgumentError(f"row {row} of {self.name!r} is made with random numbers: draw first")
+
+    def gather(self, rows: Rows) -> Gathered:
+        raise ArgumentError(f"{self.name!r} is made with random numbers: draw first")
+
+
+class DrawnReader(Reader):
+    """The rows of one batch, whose random numbers are known: they are gathered together."""
+
+    def item(self, row: int) -> Any:
+        """Return what is made of the one row that there is."""
+        gathered = self.gather(np.array([row]))
+        if gathered.job is not None:
+            gathered.job.run()
+        if gathered.finish is not None:
+            gathered.finish()
+        return self.pick(gathered.values, 0)
+
+
+class RecipeColumn(Undrawn):
+    """A column of images as a recipe makes them.
 
     Parameters
     ----------
@@ -31,14 +73,14 @@ class RecipeColumn(Drawable):
     def __init__(
         self, images: Reader, made: Made, name: str, like: "RecipeColumn | None" = None
     ) -> None:
-        super().__init__(name)
         assert isinstance(images, ArrayReader)
         self.images = images
         self.rows: ImageRows = image_rows(images, made.spec)
         self.outputs = made.outputs
         self.is_mask = made.is_mask
+        self.name = name
         self.like = like
-        self.has_views = len(made.outputs) > 1
+        self.has_views = made.is_list
         self.stacks = not self.has_views and made.outputs[0].size is not None
 
     def drawn(self, keys: KeyArrays, told: Rows) -> "RecipeReader":
@@ -61,7 +103,7 @@ class RecipeColumn(Drawable):
 
 
 class RecipeReader(DrawnReader):
-    """The rows of one batch, whose random numbers are known.
+    """The images of one batch.
 
     Parameters
     ----------
@@ -72,15 +114,15 @@ class RecipeReader(DrawnReader):
     """
 
     def __init__(self, column: RecipeColumn, keys: KeyArrays, told: Rows) -> None:
+        self.keys = keys
         self._column = column
-        self._keys = keys
         self._told = told
         self.stacks = column.stacks
 
     def gather(self, rows: Rows) -> Gathered:
         column = self._column
         column.check_sizes(rows, self._told)
-        batch = RecipeBatch(column, rows, self._keys, self._told)
+        batch = RecipeBatch(column, rows, self.keys, self._told)
         return Gathered(self._whole(batch.values), batch, batch.size, batch.finish)
 
     def _whole(self, views: list[Any]) -> Any:

@@ -7,16 +7,10 @@ from torch.utils.data import Sampler
 
 from fastcache.errors import ArgumentError
 from fastcache.read.advice import advised
+from fastcache.read.checked_ints import LARGEST_EPOCH, LARGEST_SEED, checked_int
+from fastcache.read.epochs import epoch_begins
 from fastcache.read.order import Ints, Order, Share, Shuffle
-from fastcache.read.sampler_arguments import (
-    LARGEST_EPOCH,
-    LARGEST_SEED,
-    check_kinds,
-    checked_int,
-    default_block,
-    part_of,
-    ranks_for,
-)
+from fastcache.read.sampler_arguments import check_kinds, default_block, part_of, ranks_for
 from fastcache.read.sampler_state import Run, SamplerState
 
 _CHUNK = 1 << 12  # samples whose order is made at once
@@ -53,7 +47,8 @@ class ArenaSampler(Sampler[int]):
         Blocks among whose samples is shuffled.
     ahead : int
         If `ds` has a method ``read_ahead``, it is called with the samples of this rank that come
-        next (int64 arrays, 256 in general), at least so many samples before they are due.
+        next (int64 arrays, 256 in general), at least so many samples before they are due. If it
+        has a method ``set_epoch``, each iteration begins by calling it.
 
     Attributes
     ----------
@@ -165,6 +160,7 @@ class ArenaSampler(Sampler[int]):
         # No more than there are: larger numbers mean the same, and overflow.
         block, window = (min(value, max(1, share.count)) for value in (self.block, self.window))
         order = Order(share.count, self.shuffle, self.seed, run.epoch, block, window)
+        epoch_begins(self.ds, run.epoch, order.at(share.to_come_again()))
         for begin in range(0, len(share), _CHUNK):
             yield order.at(share.positions(begin, begin + _CHUNK))
 

@@ -3,14 +3,9 @@
 from collections.abc import Sized
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from fastcache.errors import ArgumentError
 from fastcache.read.ranks import ranks_of
 from fastcache.read.view import ArenaView
-
-LARGEST_SEED = (1 << 64) - 1
-LARGEST_EPOCH = (1 << 63) - 1
 
 _BLOCK_BYTES = 16 << 20  # what slow disks read at nearly full speed
 _BLOCK = 1024  # samples, where their bytes are not known
@@ -55,15 +50,6 @@ def check_kinds(ds: object, shuffle: object, drop_last: object) -> None:
         raise ArgumentError(f"shuffle={shuffle!r}: give True, False or 'blocks'")
     if not isinstance(drop_last, bool):
         raise ArgumentError(f"drop_last={drop_last!r}: give True or False")
-
-
-def checked_int(name: str, value: object, least: int, most: int | None = None) -> int:
-    """Return an int; raise ArgumentError unless it is one between these."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if whole and least <= value and (most is None or value <= most):  # type: ignore[operator]
-        return int(value)  # type: ignore[call-overload, no-any-return]
-    told = f"of at least {least}" if most is None else f"from {least} to {most}"
-    raise ArgumentError(f"{name}={value!r}: give an int {told}")
 
 
 def default_block(ds: Sized) -> int:

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from fastcache.errors import ArgumentError
+from fastcache.read.checked_ints import LARGEST_EPOCH, LARGEST_SEED, checked_int
 from fastcache.read.order import Share, Shuffle
-from fastcache.read.sampler_arguments import LARGEST_EPOCH, LARGEST_SEED, checked_int
 
 
 @dataclass

@@ -9,14 +9,17 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from fastcache._core.threads import resolve_threads
-from fastcache.errors import ArgumentError
 from fastcache.fill.text import printable
 from fastcache.memory.arena import Arena
 from fastcache.memory.units import format_bytes
 from fastcache.read.batch import ArenaBatch
+from fastcache.read.choices import INPUTS, OUTPUTS, check_choice
+from fastcache.read.columns import Rows
+from fastcache.read.epochs import HasEpochs
 from fastcache.read.folder import FolderFace, LabelList, NotedList
-from fastcache.read.gathering import gather, samples_of
+from fastcache.read.gathering import check_unmixed, gather, mix, samples_of
 from fastcache.read.holder import ArenaHolder
+from fastcache.read.keys import Keys
 from fastcache.read.notes import note
 from fastcache.read.pipeline import Pipeline
 from fastcache.read.positions import outside, positions_of
@@ -27,17 +30,8 @@ from fastcache.schema import Structure
 
 _Self = TypeVar("_Self", bound="ArenaView")
 
-INPUTS = ("pil", "tensor")
-OUTPUTS = ("tuple", "dict")
 
-
-def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse a value that is not one of the choices."""
-    if value not in choices:
-        raise ArgumentError(f"{name}={value!r}: choose {' or '.join(map(repr, choices))}")
-
-
-class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
+class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
     """What :class:`~fastcache.ArenaDataset` is once its arena is filled.
 
     Parameters
@@ -71,7 +65,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         self._transform_input = transform_input
         self._output = output
         self._structure = self._structure_told()
-        self._pipeline = self._make_pipeline(transform, target_transform)
+        self._use(transform, target_transform)
 
     def _structure_told(self) -> Structure:
         """Return the structure of samples as they are handed out."""
@@ -83,15 +77,24 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
             return {name: name for name in self._reader.fields}
         return structure
 
-    def _make_pipeline(self, transform: Transform, target_transform: Transform) -> Pipeline:
+    def _use(self, transform: Transform, target: Transform) -> None:
+        """Take another transform and target transform."""
         as_pil = self._transform_input == "pil"
-        fields = self._reader.fields
-        made = Pipeline(self._structure, fields, transform, target_transform, as_pil)
+        made = Pipeline(self._structure, self._reader.fields, transform, target, as_pil)
         if made.field is not None or made.recipe is not None:
             self._reader.readers_over(made)  # what it cannot make of them is said now
-        if made.recipe is not None and made.recipe.is_random:
-            _ = self._reader.keys  # before there are copies in other processes, which share them
-        return made
+        self._pipeline = made
+        if not self._reader.has_keys and self._keys_in_use() is not None:
+            self._tell_epoch()
+
+    def _keys_in_use(self) -> Keys | None:
+        """Return whose random numbers samples get; None if nothing is random."""
+        recipe = self._pipeline.recipe
+        return self._reader.keys if recipe is not None and recipe.is_random else None
+
+    def _rows_at(self, indices: Sequence[SupportsIndex]) -> Rows:
+        """Return the rows of some samples."""
+        return self._rows[positions_of(indices, len(self))]
 
     # -- samples and batches ------------------------------------------------------------------
 
@@ -120,13 +123,16 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return the samples of a batch; torch's fetcher calls this, then collates."""
+        recipe = self._pipeline.recipe
         overridden = type(self).__getitem__ is not ArenaView.__getitem__
         one_by_one = self._pipeline.per_sample or isinstance(self._labels, LabelList)
+        if overridden or one_by_one:
+            check_unmixed(recipe)
         if overridden:
             return self._one_by_one(indices)
         positions = positions_of(indices, len(self))
         at = self._rows[positions]
-        if one_by_one and (self._pipeline.recipe is None or self._labels is not None):
+        if one_by_one and (recipe is None or self._labels is not None):
             with self._reader.paged(at):
                 return self._one_by_one(indices)
         readers = self._reader.readers_for(self._pipeline, at, positions)
@@ -140,7 +146,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
             rows[label] = positions
         with self._reader.paged(at):
             columns = gather(readers, rows, self._threads)
-        picks = {name: reader.pick for name, reader in readers.items()}
+        picks = mix(self._pipeline, readers, columns, self._reader.catalog["attributes"])
         if isinstance(self._structure, str) and not readers[self._structure].stacks:
             pick, values = picks[self._structure], columns[self._structure]
             return [pick(values, k) for k in range(len(positions))]
@@ -180,7 +186,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
 
     @transform.setter
     def transform(self, transform: Transform) -> None:
-        self._pipeline = self._make_pipeline(transform, self.target_transform)
+        self._use(transform, self.target_transform)
 
     @property
     def recipe(self) -> Recipe | None:
@@ -194,7 +200,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
 
     @target_transform.setter
     def target_transform(self, target_transform: Transform) -> None:
-        self._pipeline = self._make_pipeline(self.transform, target_transform)
+        self._use(self.transform, target_transform)
 
     def with_transform(self: _Self, transform: Transform, *, target_transform: Any = ...) -> _Self:
         """Return a dataset over the same arena with another `transform`; `close` closes both.
@@ -203,7 +209,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         """
         twin = copy.copy(self)
         kept = self.target_transform if target_transform is ... else target_transform
-        twin._pipeline = twin._make_pipeline(transform, kept)
+        twin._use(transform, kept)
         return twin
 
     def __getstate__(self) -> dict[str, Any]:

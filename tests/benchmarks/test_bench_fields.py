@@ -241,9 +241,10 @@ def test_a_command_that_fails_says_why(bench, tmp_path):
 
 def test_the_command_prints_both_and_fails_without_the_rival(bench):
     """B4: one command, ours and pyts's side by side; without pyts ours all the same."""
+    quick = {"NUMBA_DISABLE_JIT": "1"}  # pyts compiles for twenty seconds, and has 40 series here
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / "gaf_memory.py"), "--samples", "20", "--channels", "2"],
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, **quick, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = done.stdout.splitlines()

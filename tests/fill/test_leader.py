@@ -402,16 +402,20 @@ def test_descriptors_that_make_no_sense_are_closed(name, messages):
     os.close(extra)
 
 
-def test_the_last_word_counts_although_nobody_listens_any_more(name, monkeypatch):
-    """A sign of life that is due then cannot be sent, which is no reason to overlook the error."""
-    monkeypatch.setattr(rendezvous, "BEAT_SECONDS", -1)
+@pytest.mark.parametrize("says", ["alive", "done"])
+def test_the_last_word_counts_although_nobody_listens_any_more(name, monkeypatch, says):
+    """B7: what cannot be said any more is no reason to overlook the error, which names another."""
+    no_work = {"kind": "job", "threads": 0}  # is done at once
+    if says == "alive":
+        monkeypatch.setattr(rendezvous, "BEAT_SECONDS", -1)
     listener = rendezvous.listen(name)
     follower = Following(rendezvous.connect(name))
     link = Link(listener.accept()[0])
     assert link.receive(10)[0]["kind"] == "hello"
     link._socket.shutdown(socket.SHUT_RD)
     error = {"kind": "error", "type": "ArgumentError", "text": "no", "arguments": ["no"]}
-    link._socket.sendall(said(WELCOME) + said(error))
+    work = said(no_work) if says == "done" else b""
+    link._socket.sendall(said(WELCOME) + work + said(error))
     with pytest.raises(ArgumentError, match="no"):
         follower.result()
     link.close()

@@ -12,7 +12,22 @@ import series_reference as reference
 
 from fastcache import gaf
 
-pyts = pytest.importorskip("pyts.image", reason="pyts, the oracle, is not installed")
+numba = pytest.importorskip("numba", reason="pyts, the oracle, is not installed with numba")
+
+
+def compile_when_called(*signatures, njit=numba.njit, **options):
+    """Stand for ``numba.njit`` while pyts is imported.
+
+    It asks for every function with every signature at once, used or not: twenty seconds, for each
+    process that collects tests.
+    """
+    given = [one for one in signatures if callable(one)]
+    return njit(*given, **options)
+
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(numba, "njit", compile_when_called)
+    pyts = pytest.importorskip("pyts.image", reason="pyts, the oracle, is not installed")
 
 KINDS = ("GramianAngularField", "MarkovTransitionField", "RecurrencePlot")
 SETS = 10_000

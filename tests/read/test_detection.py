@@ -359,8 +359,8 @@ def test_follow_what_a_read_job_does(tmp_path, known):
     maps = np.zeros(3, MAP)
     maps["scale_x"], maps["shift_x"], maps["scale_y"], maps["shift_y"] = -0.5, 24, 0.5, -2
     maps["h"], maps["w"] = 20, 24
-    batch.follow(maps)
-    assert batch.sizes.tolist() == [[20, 24]] * 3
+    moved = batch.follow(maps)
+    assert moved.sizes.tolist() == [[20, 24]] * 3
     want = []
     for k, n in enumerate((3, 1, 0)):
         for box, label in zip(*wanted(known[n], T.LetterBox(48)), strict=True):
@@ -369,4 +369,4 @@ def test_follow_what_a_read_job_does(tmp_path, known):
             cut = (whole[0], max(whole[1], 0), whole[2], min(whole[3], 20))
             if cut[3] - cut[1] >= 0.1 * (whole[3] - whole[1]):
                 want.append([k, int(label), *cut])
-    torch.testing.assert_close(batch.collated(), torch.tensor(want), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(moved.collated(), torch.tensor(want), rtol=1e-5, atol=1e-4)

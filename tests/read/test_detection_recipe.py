@@ -67,7 +67,7 @@ def test_boxes_lie_where_the_pixels_went(painted, store, keep):
         # Where pixels were moved twice, the first rounding is magnified by the second.
         seen, corners, within = 0, [], 1.01 if store is None else 2.7
         for epoch in range(3):
-            ds._reader.keys.set_epoch(epoch)
+            ds.set_epoch(epoch)
             pictures, targets = fc.collate(ds.__getitems__(range(COUNT)))
             assert pictures.shape == (COUNT, 3, SIDE, SIDE)
             for picture, target in zip(pictures, targets, strict=True):
@@ -83,10 +83,10 @@ def test_one_tensor_under_loaders(painted, form):
     batches = []
     with fc.ArenaDataset(Yolo(painted, boxes=form), **options("decoded")) as ds:
         for workers in (0, 2):
-            ds._reader.keys.set_epoch(1)
+            ds.set_epoch(1)
             loader = DataLoader(ds, batch_size=10, num_workers=workers)
             batches.append(list(loader))
-        ds._reader.keys.set_epoch(1)
+        ds.set_epoch(1)
         single = [ds[k] for k in range(COUNT)]
     for (a, rows), (b, again) in zip(*batches, strict=True):
         assert torch.equal(a, b)
@@ -103,9 +103,9 @@ def test_one_tensor_under_loaders(painted, form):
 
 def test_python_after_the_recipe(painted):
     with fc.ArenaDataset(Yolo(painted), **options("decoded"), transform_input="tensor") as ds:
-        ds._reader.keys.set_epoch(2)
+        ds.set_epoch(2)
         whole = fc.collate(ds.__getitems__(range(COUNT)))
-        ds._reader.keys.set_epoch(2)
+        ds.set_epoch(2)
         darker = ds.with_transform([*RECIPE, lambda image: image // 2])
         pictures, targets = fc.collate(darker.__getitems__(range(COUNT)))
         assert torch.equal(pictures, whole[0] // 2)
@@ -139,8 +139,8 @@ def test_letterbox_on_read_is_that_of_the_store(tmp_path):
 @pytest.mark.parametrize(
     ("transform", "why"),
     [
-        (T.MultiCrop([RECIPE, RECIPE]), "MultiCrop does not make one image of each"),
-        ([T.RandomResizedCrop(32), T.CutMix(num_classes=3)], "CutMix.* does not make one image"),
+        (T.MultiCrop([RECIPE, RECIPE]), "MultiCrop makes several views"),
+        ([T.RandomResizedCrop(32), T.CutMix(num_classes=3)], "CutMix.* makes one image of two"),
     ],
 )
 def test_what_boxes_cannot_follow(painted, transform, why):
@@ -148,9 +148,9 @@ def test_what_boxes_cannot_follow(painted, transform, why):
         fc.ArenaDataset(Yolo(painted), transform=transform)
 
 
-def test_what_cannot_be_done_to_a_sample_names_it(painted):
+def test_what_cannot_be_done_to_a_sample(painted):
     with (
         fc.ArenaDataset(Yolo(painted), transform=T.RandomCrop(100)) as ds,
-        pytest.raises(ArgumentError, match=r"sample \d+: RandomCrop"),
+        pytest.raises(ArgumentError, match="cannot be done to"),
     ):
         ds.__getitems__(range(COUNT))

@@ -224,6 +224,7 @@ def test_numpy_indices_from_a_sampler_of_the_users():
     check(DataLoader(ds, batch_size=5, sampler=torch.from_numpy(order)), reference(order.tolist()))
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /dev/shm")
 def test_nothing_is_left_in_shared_memory():
     """B7 in the small: batches from workers leave no file behind."""
