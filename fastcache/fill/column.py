@@ -72,6 +72,10 @@ class ColumnFill(ABC):
     def jobs(self, arena: Target) -> Iterator[Job]:
         """Yield the jobs that fill the column, one after the other."""
 
+    def over(self: _Self, columns: Mapping[str, "ColumnFill"]) -> _Self:
+        """Return the same beside other columns, for those that follow one of these."""
+        return self
+
     def part(self: _Self, first: int, stop: int) -> _Self:
         """Return the same for some rows only, numbered from 0; after `plan`, all decoded."""
         made = copy(self)

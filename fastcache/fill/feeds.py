@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from fastcache.errors import ArgumentError
+from fastcache.fill.boxes import BoxesColumn
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.conversion import is_convertible
 from fastcache.fill.file_table import FileTable
@@ -12,6 +13,7 @@ from fastcache.fill.values import ItemsColumns, ValuesColumn
 from fastcache.fill.windows import DerivedColumn, WindowsColumn
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.sources.base import (
+    BoxRows,
     DerivedValues,
     ImageFiles,
     Items,
@@ -67,6 +69,9 @@ def make_columns(
             columns.append(WindowsColumn(name, feed, rows, options.store))
         elif isinstance(feed, DerivedValues):
             columns.append(DerivedColumn(name, feed, options.store))
+        elif isinstance(feed, BoxRows):
+            images = {column.name: column for column in columns}
+            columns.append(BoxesColumn(name, feed, rows, images[feed.image]))
     items = {name: feed for name, feed in layout.feeds.items() if isinstance(feed, Items)}
     if items:
         columns.append(ItemsColumns(source, items, rows, options))

@@ -25,7 +25,7 @@ from fastcache.fill.scratch import scratch_of
 from fastcache.fill.target import Target
 from fastcache.fill.wide import wide_in_c
 from fastcache.schema import Image, Mask
-from fastcache.transforms import compile_store, conversion_of, store_for_masks
+from fastcache.transforms import Operation, compile_store, conversion_of, store_for_masks
 
 
 class FilesColumn(FormedColumn):
@@ -64,6 +64,17 @@ class FilesColumn(FormedColumn):
     def paths(self) -> list[str]:
         """Paths of the rows."""
         return self.table.paths
+
+    @property
+    def operations(self) -> Sequence[Operation]:
+        """What ``store=`` does to the rows."""
+        return self._operations
+
+    @property
+    def turns_ignored(self) -> int:
+        """Files that are kept as they lie although their EXIF orientation turns them."""
+        ignored = self._options.exif == "ignore"
+        return int((self.table.info["orientation"] > 1).sum()) if ignored else 0
 
     @property
     def color(self) -> str | None:

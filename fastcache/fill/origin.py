@@ -13,7 +13,16 @@ from fastcache.fill import pillow_step
 from fastcache.fill.digests import array_pieces, digest_of, held_pieces
 from fastcache.fill.options import FillOptions
 from fastcache.schema import structure_to_json
-from fastcache.sources.base import Feed, ImageFiles, Items, Layout, Source, Values, Windowed
+from fastcache.sources.base import (
+    BoxRows,
+    Feed,
+    ImageFiles,
+    Items,
+    Layout,
+    Source,
+    Values,
+    Windowed,
+)
 from fastcache.sources.steady import marks
 from fastcache.transforms import store_to_json
 
@@ -82,6 +91,14 @@ def _of_feed(feed: Feed) -> dict[str, Any]:
         grids = feed.windows.grids(feed.place)
         parts = (piece for array in (*feed.parts, grids) for piece in array_pieces(array))
         return {"kind": "windows", "field": feed.field.to_json(), "digest": digest_of(parts)}
+    if isinstance(feed, BoxRows):
+        # Where they are kept follows from these, from `store=` and from the images' files.
+        arrays: list[npt.NDArray[Any]] = [feed.boxes, feed.numbers, feed.counts]
+        arrays += [] if feed.sizes is None else [feed.sizes]
+        pieces = (piece for array in arrays for piece in array_pieces(array))
+        told = {"relative": feed.relative, "min_visibility": feed.min_visibility}
+        failed = [[row, *why] for row, why in feed.failed.items()]
+        return {"kind": "boxes", **told, "failed": failed, "digest": digest_of(pieces)}
     return {"kind": type(feed).__name__, "field": feed.field.to_json()}
 
 

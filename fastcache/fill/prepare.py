@@ -80,6 +80,8 @@ class Preparation:
             else c
             for c in self.columns
         ]
+        by_name = {column.name: column for column in made.columns}
+        made.columns = [column.over(by_name) for column in made.columns]
         return made
 
     def _check_names(self) -> None:

@@ -17,6 +17,8 @@ _WORDS = {
     "skipped_windows": "windows left out for values that are not finite",
     "short_series": "series shorter than a window",
     "interpolated_values": "interpolated values",
+    "dropped_boxes": "boxes dropped, of which too little is on the image",
+    "turned_images": "images whose EXIF orientation is ignored, boxes may be meant for it",
 }
 
 
@@ -57,6 +59,14 @@ class Report(Mapping[str, Any]):
         Number of windows left out, and of values filled in, for values that are not finite.
     ``short_series``
         Number of series that are shorter than a window, and so give none.
+
+    Of columns of boxes, and of their labels:
+
+    ``dropped_boxes``
+        Number of boxes of which less than `min_visibility` is on the image as it is kept.
+    ``turned_images``
+        With ``exif="ignore"``, number of images whose files ask for being turned, as far as that
+        is known: what they show as they are may not be what was labelled.
     """
 
     def __init__(self, facts: Mapping[str, Any], late: Sequence[tuple[str, str]] = ()) -> None:

@@ -12,6 +12,8 @@ from torch.utils.data._utils.collate import collate as torch_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from fastcache.read.batch import SAMPLE_TYPES, ArenaBatch, plain
+from fastcache.read.boxes import BoxBatch
+from fastcache.read.targets import Targets, collate_targets
 from fastcache.schema import Structure
 
 CollateMap: TypeAlias = dict[type | tuple[type, ...], Callable[..., Any]] | None
@@ -32,7 +34,8 @@ def collate(batch: Sequence[Any]) -> Any:
         lists. Numbers become int64, float64 or bool tensors of shape (B,), strings stay strings.
         Images of one size become (B, C, H, W) in channels_last order, other arrays (B, ...).
         Where torch would refuse there are lists: None, and tensors whose shapes differ. A column
-        of an arena whose rows differ in shape is a list in every batch.
+        of an arena whose rows differ in shape is a list in every batch. Targets with boxes are a
+        list of dicts, or one tensor of all boxes, as their source was told.
     """
     return _collate_samples(batch, collate_fn_map=default_collate_fn_map)
 
@@ -50,6 +53,8 @@ def _assemble(node: Structure, columns: Mapping[str, Any], texts: type) -> Any:
     """Put gathered columns into the structure; `texts` is what torch makes of strings there."""
     if isinstance(node, str):
         values = columns[node]
+        if isinstance(values, BoxBatch):
+            return values.collated()
         is_text = type(values) is list and values and type(values[0]) is str
         return texts(values) if is_text else values
     if isinstance(node, dict):
@@ -75,3 +80,4 @@ def _collate_nodes(nodes: Sequence[Any], collate_fn_map: CollateMap) -> Any:
 
 for _kind in SAMPLE_TYPES:
     default_collate_fn_map[_kind] = _collate_samples
+default_collate_fn_map[Targets] = collate_targets

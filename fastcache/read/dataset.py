@@ -148,6 +148,11 @@ class ArenaDataset(ArenaView):
     changing it changes nothing else. Samples that are one bare tensor each (files without labels)
     and differ in size need ``collate_fn=fastcache.collate``: torch's own only stacks these.
 
+    Targets with boxes (:class:`~fastcache.sources.Yolo`, :class:`~fastcache.sources.Coco`) are in
+    pixels of the image as it is handed out: boxes follow `store`, and the operations of `transform`
+    that run in C. A callable that moves pixels leaves them where they are: to turn both, call it on
+    whole samples, in a Dataset around this one.
+
     Under torchrun (``LOCAL_WORLD_SIZE`` above 1) the ranks of a node that ask for the same arena in
     memory get one, which they fill together: the first plans and fills, the others decode with it,
     or get it finished. The same means equal source and arguments, but for `threads`, `progress` and

@@ -138,6 +138,11 @@ class FolderFace:
         return {name: k for k, name in enumerate(self._attribute("classes"))}
 
     @property
+    def category_ids(self) -> list[int]:
+        """COCO's ids of the categories that ``classes`` names, in the same order."""
+        return list(self._attribute("category_ids"))
+
+    @property
     def loader(self) -> Callable[[str], Pillow.Image]:
         """Function from a path to a PIL image as the arena was filled, before ``store=``."""
         how = self._reader.catalog["loader"]

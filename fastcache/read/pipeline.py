@@ -200,8 +200,13 @@ class Pipeline:
         others: dict[str, Reader] = {
             n: RecipeColumn(readers[n], m, n, first) for n, m in made.items() if n != name
         }
+        placed = {n: r for n, r in readers.items() if holds_places(r)}
+        if placed and self.recipe.mixing is not None:
+            raise ArgumentError(
+                f"{self.recipe.mixing!r} makes one image of two, and {', '.join(placed)} lies on "
+                "one: leave it out"
+            )
         if self.recipe.moves:
-            placed = {n: r for n, r in readers.items() if holds_places(r)}
             others |= {n: MovedColumn(reader, first, n) for n, reader in placed.items()}
         return {**readers, name: first, **others}
 

@@ -15,6 +15,7 @@ from fastcache.memory.layout import INDEX
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.read.column_arrays import column_arrays
 from fastcache.read.columns import Reader, Rows
+from fastcache.read.detection import detection_of
 from fastcache.read.fetch import FetchReader
 from fastcache.read.gathering import gather
 from fastcache.read.keys import Keys, no_keys
@@ -48,8 +49,10 @@ class ArenaReader:
     arena : Arena
     catalog : dict
     structure : Structure
-        Of a sample; its leaves name the columns.
+        Of a sample; its leaves name the columns. Of targets with boxes the whole is one leaf.
     fields : dict of str to Field
+    detection : Detection or None
+        Which columns such targets are made of.
     """
 
     def __init__(self, arena: Arena, seed: int = 0, keys: Keys | None = None) -> None:
@@ -57,8 +60,11 @@ class ArenaReader:
         self._seed = seed
         self._keys = keys
         self.catalog = arena.catalog
-        self.structure = structure_from_json(self.catalog["structure"])
         self.fields = {n: field_from_json(f) for n, f in self.catalog["columns"].items()}
+        self.structure = structure_from_json(self.catalog["structure"])
+        self.detection = detection_of(self.catalog["attributes"], self.structure, self.fields)
+        if self.detection is not None:
+            self.structure = self.detection.structure
         self._opened: tuple[dict[str, Reader], RowNumbers] | None = None  # on first use
         self._over: WeakKeyDictionary[Pipeline, Mapping[str, Reader]] = WeakKeyDictionary()
 
@@ -115,7 +121,9 @@ class ArenaReader:
         self._check_open()
         made = self._over.get(pipeline)
         if made is None:
-            made = self._over[pipeline] = pipeline.over(self.readers)
+            told, plain = self.detection, self.readers
+            readers = plain if told is None else told.over(plain, self.arena)
+            made = self._over[pipeline] = pipeline.over(readers)
         return made
 
     def readers_for(self, pipeline: Pipeline, rows: Rows, told: Rows) -> Mapping[str, Reader]:

@@ -70,6 +70,9 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
         """Return the structure of samples as they are handed out."""
         structure = self._reader.structure
         if self._output == "dict" and not isinstance(structure, dict):
+            detection = self._reader.detection
+            if detection is not None:
+                return {"image": detection.image, "target": detection.boxes}
             return {name: name for name in self._reader.fields}
         return structure
 

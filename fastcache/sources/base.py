@@ -8,12 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as with_default
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from fastcache.schema import Derived, Field, Once, Structure
+from fastcache.schema import Derived, Field, Once, Ragged, Structure
 from fastcache.sources.series_windows import Place, SeriesWindows
 
 
@@ -125,7 +125,51 @@ class DerivedValues:
     field: Derived
 
 
-Feed: TypeAlias = ImageFiles | Values | Items | Windowed | DerivedValues
+@dataclass(frozen=True)
+class BoxRows:
+    """Two columns: the boxes on each image, and a number for each of them.
+
+    They follow what ``store=`` does to the image; boxes that it leaves nothing of are dropped. The
+    column that this feed is given for is the boxes': float32 rows (n, 4), left, top, right, bottom
+    in pixels of the image as it is kept.
+
+    Parameters
+    ----------
+    image : str
+        The `ImageFiles` column that they lie on.
+    labels : str
+        Name of the column of the numbers: int64 rows (n,).
+    boxes : float64 array of shape (M, 4)
+        Left, top, right and bottom, finite; those of one sample after those of the other.
+    numbers : int64 array of shape (M,)
+    counts : int64 array of shape (N,)
+        Boxes of each sample.
+    relative : bool
+        Whether they are shares of the image's width and height, as its file is read (turned, with
+        ``exif="apply"``), and not pixels of that.
+    sizes : int64 array of shape (N, 2), optional
+        Height and width that each file must have when it is read; 0: any.
+    min_visibility : float
+        See :func:`fastcache.transforms.boxes.follow`.
+    failed : mapping of int to (str, str)
+        Samples whose boxes cannot be had: which file says so, and why.
+    """
+
+    field: ClassVar[Ragged] = Ragged("float32", 2)
+    number_field: ClassVar[Ragged] = Ragged("int64", 1)
+
+    image: str
+    labels: str
+    boxes: npt.NDArray[np.float64]
+    numbers: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+    relative: bool
+    min_visibility: float
+    sizes: npt.NDArray[np.int64] | None = None
+    failed: Mapping[int, tuple[str, str]] = with_default(default_factory=dict)
+
+
+Feed: TypeAlias = ImageFiles | Values | Items | Windowed | DerivedValues | BoxRows
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from fastcache.sources.wrapped import Wrapped
 
 _ACCEPTED = (
     "give the path of a folder with one folder per class, a source (fastcache.sources: "
-    "ClassFolder, Files, Pairs, Arrays), or a map-style Dataset (__len__ and __getitem__)"
+    "ClassFolder, Files, Pairs, Yolo, Coco, Arrays), or a map-style Dataset (__len__ and "
+    "__getitem__)"
 )
 
 
