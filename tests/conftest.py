@@ -1,9 +1,15 @@
 """Fixtures that several test files share; the images themselves are made in ``images.py``."""
 
+import signal
 from pathlib import Path
 
 import images
 import pytest
+
+# Whoever starts a command in the background has it, and all that it starts, ignore Ctrl-C, which
+# some tests press.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ _Bytes: TypeAlias = npt.NDArray[np.uint8]
 PENDING: int
 OK: int
 NEEDS_PYTHON: int
+E_ARGUMENT: int
 E_IO: int
 E_NOMEM: int
 E_TRUNCATED: int

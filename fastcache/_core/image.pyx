@@ -16,6 +16,7 @@ from fastcache.errors import ArgumentError
 PENDING = <int> _capi.FC_PENDING
 OK = <int> _capi.FC_OK
 NEEDS_PYTHON = <int> _capi.FC_NEEDS_PYTHON
+E_ARGUMENT = <int> _capi.FC_E_ARGUMENT
 E_IO = <int> _capi.FC_E_IO
 E_NOMEM = <int> _capi.FC_E_NOMEM
 E_TRUNCATED = <int> _capi.FC_E_TRUNCATED

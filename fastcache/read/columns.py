@@ -82,7 +82,7 @@ class ArrayReader(Reader):
         self.dtype = torch.from_numpy(np.empty(0, field.dtype)).dtype
         self.is_image = isinstance(field, Image)
         self._itemsize = field.itemsize
-        self._bytes = memory
+        self.memory = memory
 
     @abstractmethod
     def array(self, row: int) -> Pixels:
@@ -95,7 +95,7 @@ class ArrayReader(Reader):
     def _copy(self, starts: Rows, lengths: int | Rows, size: int) -> tuple[torch.Tensor, CopyJob]:
         memory = new_bytes(size)
         streaming = size >= STREAM_FROM
-        job = CopyJob(self._bytes, memory.numpy(), starts, lengths, streaming=streaming)
+        job = CopyJob(self.memory, memory.numpy(), starts, lengths, streaming=streaming)
         return memory.view(self.dtype), job
 
 
@@ -106,7 +106,7 @@ class DenseReader(ArrayReader):
 
     def __init__(self, column: DenseColumn, field: Field) -> None:
         super().__init__(column.span, field)
-        self._column = column
+        self.column = column
         self._is_array = isinstance(field, Array)
         self._rows = column.rows
         self._shape = tuple(column.rows.shape[1:])
@@ -116,7 +116,7 @@ class DenseReader(ArrayReader):
         return self._rows[row, ...]
 
     def extents(self, rows: Rows) -> Extents:
-        return extents_in(self._column, rows)
+        return extents_in(self.column, rows)
 
     def gather(self, rows: Rows) -> Gathered:
         count = len(rows)
@@ -139,7 +139,7 @@ class DenseReader(ArrayReader):
             )
         channels, length = (1, *self._shape)[-2:]
         return SeriesRows(
-            self._bytes,
+            self.memory,
             self._rows.dtype,
             rows * self._stride,
             channels,
@@ -153,20 +153,20 @@ class RaggedReader(ArrayReader):
 
     def __init__(self, column: RaggedColumn, field: Field) -> None:
         super().__init__(column.values.view(np.uint8), field)
-        self._column = column
+        self.column = column
 
     def array(self, row: int) -> Pixels:
-        return self._column[row]
+        return self.column[row]
 
     def extents(self, rows: Rows) -> Extents:
-        return extents_in(self._column, rows)
+        return extents_in(self.column, rows)
 
     def gather(self, rows: Rows) -> Gathered:
-        starts = self._column.offsets[rows]
-        counts = self._column.row_elements(rows)
+        starts = self.column.offsets[rows]
+        counts = self.column.row_elements(rows)
         size = int(counts.sum()) * self._itemsize
         memory, job = self._copy(starts * self._itemsize, counts * self._itemsize, size)
-        shapes = self._column.shapes[rows].tolist()
+        shapes = self.column.shapes[rows].tolist()
         places = (np.cumsum(counts) - counts).tolist()
         values = [
             memory[place : place + count].view(shape)
@@ -217,10 +217,10 @@ class TextReader(Reader):
     """Strings: batches are lists of them."""
 
     def __init__(self, column: RaggedColumn) -> None:
-        self._column = column
+        self.column = column
 
     def item(self, row: int) -> str:
-        return self._column[row].tobytes().decode("utf-8", "surrogateescape")  # paths
+        return self.column[row].tobytes().decode("utf-8", "surrogateescape")  # paths
 
     def gather(self, rows: Rows) -> Gathered:
         return Gathered([self.item(row) for row in rows.tolist()])

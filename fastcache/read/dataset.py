@@ -9,7 +9,7 @@ from fastcache.fill.limits import Limits
 from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
 from fastcache.memory.budget import BudgetLike
-from fastcache.read.pipeline import Transform, check_transform
+from fastcache.read.transform_steps import Transform, check_transform
 from fastcache.read.view import INPUTS, OUTPUTS, ArenaView, check_choice
 from fastcache.sources import as_source
 from fastcache.sources.base import Source
@@ -216,6 +216,7 @@ class ArenaDataset(ArenaView):
                 target_transform=target_transform,
                 output=output,
                 threads=threads,
+                seed=seed,
             )
         except BaseException:
             with suppress(BufferError):  # a frame of this traceback looks at the memory:

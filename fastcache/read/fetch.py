@@ -48,6 +48,7 @@ class FetchReader(ArrayReader):
     ) -> None:
         memory = column.span if isinstance(column, DenseColumn) else column.values.view(np.uint8)
         super().__init__(memory, field)
+        self.size = field.size
         self.stacks = field.size is not None
         self.late: dict[int, tuple[str, str]] = {}
         self.kept = kept
@@ -56,12 +57,16 @@ class FetchReader(ArrayReader):
         self.channels = field.channels if isinstance(field, Image) else 1
         self.axes = field.ndim
         self.pixels_dtype = np.dtype(field.dtype)
-        self._column = column
+        self.column = column
         self._paths = paths
 
     def path(self, row: int) -> str:
         """Return the path of a row's file, from the root if need be."""
         return os.path.join(self.decoding.folder, self._paths.item(row))
+
+    def starts(self, rows: Rows) -> npt.NDArray[np.int64]:
+        """Return int64 (n,): where some rows that are decoded begin in `memory`, in bytes."""
+        return self.column.row_offsets(self.kept.places[rows]) - self.column.offset
 
     def shapes(self, rows: Rows) -> npt.NDArray[np.int64]:
         """Return int64 (n, 2): height and width of some rows."""
@@ -75,7 +80,7 @@ class FetchReader(ArrayReader):
 
     def array(self, row: int) -> Pixels:
         if self.kept.forms[row] == DECODED:
-            return self._column[int(self.kept.places[row])]
+            return self.column[int(self.kept.places[row])]
         rows = np.array([row])
         shape = self.row_shape(self.shapes(rows)[0])
         out = np.empty(shape, self.pixels_dtype)
@@ -86,7 +91,7 @@ class FetchReader(ArrayReader):
 
     def extents(self, rows: Rows) -> Extents:
         forms, places = self.kept.forms[rows], self.kept.places[rows]
-        decoded = extents_in(self._column, places[forms == DECODED])
+        decoded = extents_in(self.column, places[forms == DECODED])
         encoded = extents_in(self.kept.encoded, places[forms == ENCODED])
         return Extents(*(np.concatenate(pair) for pair in zip(decoded, encoded, strict=True)))
 
@@ -117,8 +122,7 @@ class FetchReader(ArrayReader):
 
     def copies(self, rows: Rows, target: npt.NDArray[np.uint8], places: Rows) -> CopyJob:
         """Return the job that copies rows which are decoded."""
-        column, decoded = self._column, self.kept.places[rows]
-        starts = column.row_offsets(decoded) - column.offset
-        lengths = column.row_sizes(decoded)
+        starts = self.starts(rows)
+        lengths = self.column.row_sizes(self.kept.places[rows])
         streaming = len(target) >= STREAM_FROM
-        return CopyJob(self._bytes, target, starts, lengths, streaming=streaming, places=places)
+        return CopyJob(self.memory, target, starts, lengths, streaming=streaming, places=places)

@@ -19,8 +19,8 @@ from fastcache.fill.limits import Limits
 from fastcache.fill.npy_header import is_npy
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.read.columns import Gathered, Reader, Rows, ScalarReader
-from fastcache.read.pipeline import find_roles
 from fastcache.read.reader import ArenaReader
+from fastcache.read.roles import find_roles
 from fastcache.schema import Image, Mask, Ragged, WindowCopy, Windows, WindowStatistics
 from fastcache.sources.colors import converted
 

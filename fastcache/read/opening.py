@@ -9,7 +9,7 @@ from fastcache.memory.arena import Arena
 from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.read.checking import check_catalog
 from fastcache.read.dataset import ArenaDataset
-from fastcache.read.pipeline import Transform
+from fastcache.read.transform_steps import Transform
 from fastcache.read.view import ArenaView, check_choice
 
 

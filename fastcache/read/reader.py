@@ -1,4 +1,4 @@
-"""An arena opened for reading: its columns' readers, and batches gathered by threads."""
+"""An arena opened for reading: its columns, and their readers."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import ClosedError, FastcacheError, NotKeptError
@@ -15,15 +16,17 @@ from fastcache.memory.columns import Column, RaggedColumn
 from fastcache.memory.layout import INDEX
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.memory.windows import WindowColumn
-from fastcache.read import buffers
 from fastcache.read.columns import Reader, Rows
 from fastcache.read.fetch import FetchReader
+from fastcache.read.keys import KeyArrays, Keys
 from fastcache.read.paged import ask_ahead, paged_in
 from fastcache.read.pipeline import Pipeline
 from fastcache.read.readers import make_reader, make_readers
+from fastcache.read.recipe_reader import RecipeColumn
 from fastcache.schema import Derived, Nothing, Text, field_from_json, structure_from_json
 
 _PATHS = Text()
+_RANKS = 0x9E3779B97F4A7C15  # between the seeds of two ranks
 _CLOSED = "the dataset is closed: its arena was given back"
 
 
@@ -31,6 +34,14 @@ class ArenaReader:
     """A committed arena as its datasets see it; all of them share one.
 
     Pickles as the arena does; copies are the same object, since an arena never changes.
+
+    Parameters
+    ----------
+    arena : Arena
+    seed : int
+        Of what transforms draw; 0 or more.
+    keys : Keys, optional
+        Those of the object that this one is a copy of.
 
     Attributes
     ----------
@@ -41,8 +52,10 @@ class ArenaReader:
     fields : dict of str to Field
     """
 
-    def __init__(self, arena: Arena) -> None:
+    def __init__(self, arena: Arena, seed: int = 0, keys: Keys | None = None) -> None:
         self.arena = arena
+        self._seed = seed
+        self._keys = keys
         self.catalog = arena.catalog
         self.structure = structure_from_json(self.catalog["structure"])
         self.fields = {n: field_from_json(f) for n, f in self.catalog["columns"].items()}
@@ -51,7 +64,7 @@ class ArenaReader:
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._check_open()
-        return ArenaReader, (self.arena,)
+        return ArenaReader, (self.arena, self._seed, self._keys)
 
     def __copy__(self) -> "ArenaReader":
         return self
@@ -79,6 +92,34 @@ class ArenaReader:
         if made is None:
             made = self._over[pipeline] = pipeline.over(self.readers)
         return made
+
+    def readers_for(self, pipeline: Pipeline, rows: Rows, told: Rows) -> Mapping[str, Reader]:
+        """Return the same for one batch: random numbers are drawn for its rows.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+        rows : int64 array (B,)
+        told : int64 array (B,)
+            By which numbers these samples are known to users.
+        """
+        readers, recipe = self.readers_over(pipeline), pipeline.recipe
+        if recipe is None:
+            return readers
+        keys = self.keys.take(rows) if recipe.is_random else _no_keys(len(rows))
+        return {
+            name: reader.drawn(keys, told) if isinstance(reader, RecipeColumn) else reader
+            for name, reader in readers.items()
+        }
+
+    @property
+    def keys(self) -> Keys:
+        """Whose random numbers samples get; all datasets over this arena share them."""
+        if self._keys is None:
+            shard = self.catalog["report"].get("shard")
+            rank = 0 if shard is None else shard[0]  # its row 0 is another sample on each rank
+            self._keys = Keys((self._seed + rank * _RANKS) % (1 << 64), len(self.arena))
+        return self._keys
 
     @property
     def rows(self) -> RowNumbers:
@@ -169,6 +210,12 @@ class ArenaReader:
             return opened
 
 
+def _no_keys(count: int) -> KeyArrays:
+    """Return keys for where nothing is drawn."""
+    none = np.zeros(count, np.uint64)
+    return KeyArrays(0, none, none, np.zeros(count, np.uint32))
+
+
 class _Arrays(dict[str, Any]):
     """Columns by name; says why some are not among them."""
 
@@ -187,24 +234,3 @@ def _whole(column: Column) -> npt.NDArray[Any] | RaggedColumn:
     if isinstance(column, RaggedColumn):
         return column
     return column.values if isinstance(column, WindowColumn) else column.rows
-
-
-def gather(readers: Mapping[str, Reader], rows: Mapping[str, Rows], threads: int) -> dict[str, Any]:
-    """Return the columns of a batch.
-
-    Parameters
-    ----------
-    readers : mapping of str to Reader
-    rows : mapping of str to int64 array of shape (B,)
-        Which rows of each column, in the order of the batch.
-    threads : int
-        At most so many are used.
-    """
-    gathered = {name: reader.gather(rows[name]) for name, reader in readers.items()}
-    jobs = [column.job for column in gathered.values() if column.job is not None and column.size]
-    if jobs:
-        buffers.run(jobs, sum(column.size for column in gathered.values()), threads)
-    for column in gathered.values():
-        if column.finish is not None:
-            column.finish()
-    return {name: column.values for name, column in gathered.items()}

@@ -14,12 +14,15 @@ from fastcache.fill.text import printable
 from fastcache.memory.arena import Arena
 from fastcache.memory.units import format_bytes
 from fastcache.read.batch import ArenaBatch
-from fastcache.read.columns import Rows
 from fastcache.read.folder import FolderFace, LabelList, NotedList
+from fastcache.read.gathering import gather, samples_of
 from fastcache.read.holder import ArenaHolder
 from fastcache.read.notes import note
-from fastcache.read.pipeline import Pipeline, Transform
-from fastcache.read.reader import ArenaReader, gather
+from fastcache.read.pipeline import Pipeline
+from fastcache.read.positions import outside, positions_of
+from fastcache.read.reader import ArenaReader
+from fastcache.read.recipe import Recipe
+from fastcache.read.transform_steps import Transform
 from fastcache.schema import Structure
 
 _Self = TypeVar("_Self", bound="ArenaView")
@@ -41,7 +44,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
     ----------
     arena : Arena
         Committed; closed by `close`.
-    transform, transform_input, target_transform, output, threads
+    transform, transform_input, target_transform, output, threads, seed
         As for :class:`~fastcache.ArenaDataset`.
     """
 
@@ -54,11 +57,12 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         target_transform: Transform = None,
         output: str = "tuple",
         threads: int | None = None,
+        seed: int = 0,
     ) -> None:
         check_choice("transform_input", transform_input, INPUTS)
         check_choice("output", output, OUTPUTS)
         self._threads = resolve_threads(threads)
-        self._reader = ArenaReader(arena)
+        self._reader = ArenaReader(arena, seed)
         self._selected = None
         self._labels = None
         self._samples = None
@@ -80,8 +84,10 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         as_pil = self._transform_input == "pil"
         fields = self._reader.fields
         made = Pipeline(self._structure, fields, transform, target_transform, as_pil)
-        if made.field is not None:
+        if made.field is not None or made.recipe is not None:
             self._reader.readers_over(made)  # what it cannot make of them is said now
+        if made.recipe is not None and made.recipe.is_random:
+            _ = self._reader.keys  # before there are copies in other processes, which share them
         return made
 
     # -- samples and batches ------------------------------------------------------------------
@@ -94,14 +100,14 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         """Return a sample; `index` is any integer, counted from the end if negative."""
         position, count = operator.index(index), len(self)
         if not -count <= position < count:
-            raise _outside(position, count)
+            raise outside(position, count)
         position %= count
         return self._sample(position)
 
     def _sample(self, position: int) -> Any:
         rows = self._rows[position : position + 1]
         row = int(rows[0])
-        readers = self._reader.readers_over(self._pipeline)
+        readers = self._reader.readers_for(self._pipeline, rows, np.array([position]))
         label = None
         if self._labels is not None:
             label = self._label_column("samples")
@@ -115,12 +121,15 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         one_by_one = self._pipeline.per_sample or isinstance(self._labels, LabelList)
         if overridden:
             return self._one_by_one(indices)
-        positions = _positions(indices, len(self))
+        positions = positions_of(indices, len(self))
         at = self._rows[positions]
-        if one_by_one:
+        if one_by_one and (self._pipeline.recipe is None or self._labels is not None):
             with self._reader.paged(at):
                 return self._one_by_one(indices)
-        readers = self._reader.readers_over(self._pipeline)
+        readers = self._reader.readers_for(self._pipeline, at, positions)
+        if one_by_one:
+            with self._reader.paged(at):
+                return samples_of(self._pipeline, readers, at, indices, self._threads)
         rows = dict.fromkeys(readers, at)
         if self._labels is not None:
             label = self._label_column("samples")
@@ -156,7 +165,7 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         indices : sequence of int, or int64 array
             At least some dozens at once; neighbours are read together.
         """
-        positions = _positions(indices, len(self))
+        positions = positions_of(indices, len(self))
         self._reader.read_ahead(self._rows[positions])
 
     # -- callables ----------------------------------------------------------------------------
@@ -169,6 +178,11 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
     @transform.setter
     def transform(self, transform: Transform) -> None:
         self._pipeline = self._make_pipeline(transform, self.target_transform)
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What C does of `transform`, and what Python does and why; None where C does nothing."""
+        return self._pipeline.recipe
 
     @property
     def target_transform(self) -> Transform:
@@ -215,35 +229,11 @@ class ArenaView(ArenaHolder, FolderFace, Dataset[Any]):
         home = "" if self._reader.closed else f" in {self._reader.arena.home}"
         lines.append(f"Arena: {format_bytes(catalog['report']['arena_bytes'])}{home}")
         lines += [f"Column {n}: {c['row']}" for n, c in catalog["report"]["columns"].items()]
-        for name, given in (
-            ("Transform", self.transform),
-            ("Target transform", self.target_transform),
+        for name, given, lines_of in (
+            ("Transform", self.transform, self._pipeline.lines),
+            ("Target transform", self.target_transform, repr(self.target_transform).splitlines()),
         ):
-            if given is not None:
-                first, *rest = repr(given).splitlines()
+            if given is not None and lines_of:
+                first, *rest = lines_of
                 lines += [f"{name}: {first}", *(" " * (len(name) + 2) + line for line in rest)]
         return "\n    ".join([f"Dataset {type(self).__name__}", *lines])
-
-
-def _positions(indices: Sequence[SupportsIndex], count: int) -> Rows:
-    """Return indices as int64 array of 0..count-1."""
-    positions = np.asarray(indices)
-    if positions.dtype.kind != "i" or positions.ndim != 1:  # tensors, bools, unsigned; not floats
-        try:
-            positions = np.fromiter(map(operator.index, indices), np.int64)
-        except OverflowError:
-            far = (index for index in map(operator.index, indices) if not -count <= index < count)
-            raise _outside(next(far), count) from None
-    positions = positions.astype(np.int64, copy=False)
-    outside = (positions < -count) | (positions >= count)
-    if outside.any():
-        raise _outside(int(positions[outside][0]), count)
-    wrapped: Rows = positions + count * (positions < 0)
-    return wrapped
-
-
-def _outside(position: int, count: int) -> IndexError:
-    """Return the error for a sample that is not there."""
-    bits = position.bit_length()  # Python does not print numbers of many thousand digits
-    told = str(position) if bits < 64 else f"{'-' * (position < 0)}2^{bits - 1} or further"
-    return IndexError(f"sample {told} of {count}")

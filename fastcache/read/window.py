@@ -65,7 +65,7 @@ class WindowReader(ArrayReader):
     def series(self, rows: Rows) -> SeriesRows:
         """Return where the windows of some rows lie."""
         return SeriesRows(
-            self._bytes,
+            self.memory,
             self._column.values.dtype,
             self._column.starts(rows) * self._itemsize,
             self._shape[0],

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,8 @@ def main() -> int:
     tally = Tally(f"an arena in {LIMIT >> 20} MiB of memory", options.seed)
     with tempfile.TemporaryDirectory(prefix="fastcache-faults-") as folder:
         try:
+            if find_spec("torch") is None:
+                raise UnableError("torch is not installed")
             run(options, Path(folder), tally)
         except UnableError as why:
             print(f"left out: {why}")

@@ -145,6 +145,7 @@ def test_remedies_are_those_that_help(tmp_path):
 
 
 def test_datasets_are_filled_where_memory_alone_has_no_room(tmp_path):
+    pytest.importorskip("torch")
     ds = fc.ArenaDataset(SOURCE, home="disk", budget="12MB", threads=1)
     assert ds.plan.arena_bytes > 12_000_000 and ds.plan.fits
     assert (ds[1999][0].numpy() == ROWS[1999].transpose(2, 0, 1)).all()

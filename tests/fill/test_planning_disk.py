@@ -60,6 +60,7 @@ def without_the_moment(plan):
 @pytest.mark.parametrize("where", ["home", "cache"])
 def test_the_plan_is_that_of_the_dataset(tmp_path, name, where):
     """A1, A7: the same home, bytes and limits."""
+    pytest.importorskip("torch")
     source = SOURCES[name](tmp_path)
     given = {"home": "disk"} if where == "home" else {"cache_dir": tmp_path / "cache"}
     plan = fc.plan_for(source, **given, budget="90MB", threads=1)
@@ -83,6 +84,7 @@ def test_the_budget_binds_memory_and_not_the_files():
 
 
 def test_memory_that_is_too_small_even_for_files():
+    pytest.importorskip("torch")
     plan = fc.plan_for(arrays(None), home="disk", budget="2MB", threads=1)
     assert not plan.fits and not plan.memory_fits and plan.need_bytes <= plan.have_bytes
     assert any("allow more with budget=" in told for told in plan.remedies)
@@ -117,6 +119,7 @@ def test_several_choices_stand_side_by_side(class_folder):
 
 
 def test_what_is_read_from_files_into_memory_needs_both(tmp_path):
+    pytest.importorskip("torch")
     source, cache = arrays(None), tmp_path / "cache"
     plan = fc.plan_for(source, home="ram", cache_dir=cache, budget="12MB", threads=1)
     assert plan.home == "disk" and not plan.fits
@@ -150,6 +153,7 @@ def refused(**options):
 
 def test_an_arena_that_memory_has_no_room_for_is_told_of_the_disk(monkeypatch):
     """A10: in errors and in plans, where the disk has room and the rest fits."""
+    pytest.importorskip("torch")
     assert re.search(r'home="disk" needs 1[5-7]\S* MiB in \S+, and \S+ MiB of memory', refused())
     plan = fc.plan_for(arrays(None), budget=10_000_000, threads=1)
     assert any(told.startswith('home="disk" needs') for told in plan.remedies)

@@ -1,0 +1,295 @@
+"""Recipes of datasets: what C makes of images on each read, against slow and obvious ways."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+from reading import make_arena, photo_set
+from recipe_sets import (
+    MEAN,
+    RANDOM,
+    STD,
+    Fixed,
+    as_pillow,
+    batch_of,
+    darker,
+    free_set,
+    same,
+    settled,
+)
+from torch.utils.data import DataLoader
+from torchvision_oracle import torchvision
+
+from fastcache import transforms as T
+from fastcache._core import drawing
+from fastcache.errors import ArgumentError
+from fastcache.read.view import ArenaView
+from fastcache.schema import Image, Scalar
+from fastcache.transforms.steps import DRAWN
+
+
+@pytest.mark.parametrize("make", [lambda t: photo_set(23, (20, 17), transform=t), free_set])
+def test_samples_and_batches_are_the_same_on_any_threads(make):
+    """E4, E5: equal for 1..8 threads, in batches of any length and alone, and on repetition."""
+    ds = settled(make(RANDOM))
+    alone = [ds[k] for k in range(len(ds))]
+    images, labels = zip(*alone, strict=True)
+    assert images[0].shape == (3, 9, 9)
+    assert images[0].dtype == torch.float16
+    for threads in range(1, 9):
+        ds._threads = threads
+        whole = batch_of(ds, range(len(ds)))
+        assert same(whole[0], torch.stack(images))
+        assert whole[0].is_contiguous(memory_format=torch.channels_last)
+        assert whole[1].tolist() == list(labels)
+    loaded = [images for images, _ in DataLoader(ds, batch_size=5)]
+    assert [len(part) for part in loaded[:-1]] == [5] * (len(ds) // 5)
+    assert same(torch.cat(loaded), torch.stack(images))
+    again = batch_of(ds, [4, 1, 4, -1])[0]
+    assert same(again, torch.stack([images[k] for k in (4, 1, 4, -1)]))
+
+
+def test_crops_are_those_that_were_drawn():
+    """E4: RandomResizedCrop and flip of the sample's own key, as Pillow makes them."""
+    recipe = [T.RandomResizedCrop((9, 11)), T.RandomHorizontalFlip(), T.RandomVerticalFlip()]
+    ds = settled(photo_set(17, (40, 36), transform=recipe))
+    count = len(ds)
+    keys = Fixed().take(np.arange(count))
+    steps = np.concatenate([operation.steps() for operation in recipe])
+    drawn = np.zeros(count, DRAWN)
+    sides = (np.full(count, side, np.int32) for side in (40, 36))
+    drawing.draw(steps.view(np.uint8), *keys, *sides, drawn.view(np.uint8))
+    made, plain = batch_of(ds, range(count))[0], ds.with_transform(None)
+    for k in range(count):
+        stage = drawn["stage"][k][0]
+        g = stage["geometry"]
+        box = [int(g[name]) for name in ("crop_x", "crop_y", "crop_w", "crop_h")]
+        image = as_pillow(plain[k][0])
+        image = image.crop((box[0], box[1], box[0] + box[2], box[1] + box[3]))
+        wanted = np.asarray(image.resize((11, 9), Pillow.Resampling.BILINEAR)).astype(int)
+        wanted = wanted[:, ::-1] if stage["flip_x"] else wanted
+        wanted = wanted[::-1] if stage["flip_y"] else wanted
+        assert np.abs(made[k].permute(1, 2, 0).numpy() - wanted).max() <= 1
+
+
+COMPOSES = {
+    "v2": lambda tv: tv.transforms.v2.Compose(
+        [
+            tv.transforms.v2.Resize(16),
+            tv.transforms.v2.CenterCrop(14),
+            tv.transforms.v2.ToImage(),
+            tv.transforms.v2.ToDtype(torch.float32, scale=True),
+            tv.transforms.v2.Normalize(MEAN, STD),
+        ]
+    ),
+    "v1": lambda tv: tv.transforms.Compose(
+        [
+            tv.transforms.Resize((15, 14)),
+            tv.transforms.CenterCrop(12),
+            tv.transforms.ToTensor(),
+            tv.transforms.Normalize(MEAN, STD),
+        ]
+    ),
+    "pixels": lambda tv: tv.transforms.Compose(
+        [tv.transforms.Resize(17), tv.transforms.PILToTensor()]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSES)
+@pytest.mark.parametrize("make", [lambda t: photo_set(7, (24, 21), transform=t), free_set])
+def test_a_compose_of_torchvision_is_translated(make, name):
+    """E5: the same tensors as torchvision's own, made in C."""
+    compose = COMPOSES[name](torchvision())
+    ds = make(compose)
+    assert ds.transform is compose
+    assert "in C: Resize" in repr(ds)
+    assert "in Python" not in repr(ds)
+    plain = ds.with_transform(None)
+    tolerance = 1 if name == "pixels" else 1 / 255 / min(STD) + 1e-6  # a level
+    made = batch_of(ds, range(len(ds)))[0]
+    for k in range(len(ds)):
+        wanted = compose(as_pillow(plain[k][0]))
+        for got in (ds[k][0], made[k]):
+            assert got.dtype == wanted.dtype
+            assert got.shape == wanted.shape
+            assert (got.double() - wanted.double()).abs().max() <= tolerance
+
+
+@pytest.mark.parametrize("order", ["NCHW", "NHWC", "channels_last"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("make", [lambda t: photo_set(5, (8, 6), transform=t), free_set])
+def test_numbers_and_layouts(make, dtype, order):
+    """E4: pixels become numbers and are laid out as torch would do it."""
+    ds = make([T.ToDtype(dtype, scale=dtype != "uint8"), T.Layout(order)])
+    plain = ds.with_transform(None)
+    made = batch_of(ds, range(len(ds)))[0]
+    for k in range(len(ds)):
+        wanted = plain[k][0]
+        if dtype != "uint8":
+            wanted = (wanted.float() / 255).to(getattr(torch, dtype))
+        wanted = wanted.permute(1, 2, 0) if order == "NHWC" else wanted
+        assert same(made[k], wanted)
+        assert same(ds[k][0], wanted)
+        if order != "channels_last":
+            assert made[k].is_contiguous()
+
+
+def test_sizes_that_differ_stay_a_list():
+    """What resizes to a shorter side gives a tensor per sample."""
+    ds = free_set([T.Resize(12), T.RandomHorizontalFlip(0)])
+    made, labels = batch_of(ds, range(len(ds)))
+    assert isinstance(made, list)
+    assert labels.shape == (9,)
+    plain = ds.with_transform(None)
+    for k in range(len(ds)):
+        wanted = np.asarray(T.Resize(12)(as_pillow(plain[k][0]))).astype(int)
+        assert np.abs(made[k].permute(1, 2, 0).numpy() - wanted).max() <= 1
+        assert same(made[k], ds[k][0])
+
+
+def test_callables_follow_in_python():
+    """A callable gets PIL images of what C made, or tensors, in batches and alone."""
+    recipe = [T.Resize((6, 5)), T.RandomHorizontalFlip(1.0)]
+    pixels = photo_set(6, transform=recipe)
+    ds = photo_set(6, transform=[*recipe, darker])
+    wanted = [image.permute(1, 2, 0) // 2 for image, _ in (pixels[k] for k in range(6))]
+    assert same(batch_of(ds, range(6))[0], torch.stack(wanted))
+    assert same(ds[4][0], wanted[4])
+    tensors = photo_set(6, transform=[*recipe, torch.neg], transform_input="tensor")
+    assert same(batch_of(tensors, [2, 3])[0], torch.stack([-pixels[k][0] for k in (2, 3)]))
+    floats = photo_set(6, transform=[*recipe, T.ToDtype("float32"), torch.neg])
+    assert same(floats[1][0], -pixels[1][0].float())
+    assert "in Python: darker (it is no operation of fastcache.transforms)" in repr(ds)
+    assert ds.with_transform(None).recipe is None
+
+
+def test_a_callable_that_fails_names_its_sample():
+    def fail(image):
+        if image.getpixel((0, 0)) == ds.with_transform(None)[3][0][:, 0, 0].tolist():
+            raise ValueError("no")
+        raise KeyError("none of it")
+
+    ds = photo_set(6)
+    ds.transform = [T.ToDtype("uint8"), fail]
+    with pytest.raises(KeyError) as caught:
+        ds.__getitems__([3, 4])
+    assert caught.value.__notes__ == ["sample 3"]
+
+
+def test_plain_callables_stay_as_they_are():
+    """Without an operation nothing changes: a Compose is called as one, with PIL images."""
+    compose = torchvision().transforms.Compose([darker])
+    ds = photo_set(4, transform=compose)
+    assert ds.recipe is None
+    assert f"Transform: {type(compose).__name__}(" in repr(ds)
+    assert same(ds[1][0], darker(as_pillow(photo_set(4)[1][0])))
+    for nothing in (None, [], torch.nn.Identity()):
+        assert same(photo_set(4, transform=nothing)[1][0], photo_set(4)[1][0])
+
+
+def test_pickles_and_twins():
+    """A pickled dataset makes the same, and stays small; twins share the random numbers."""
+    ds = photo_set(5, (12, 10), transform=RANDOM)
+    data = pickle.dumps(ds)
+    assert len(data) < 4096
+    twin = ds.with_transform([T.RandomCrop(5)])
+    assert twin._reader.keys is ds._reader.keys
+    assert twin[0][0].shape == (3, 5, 5)
+    assert ds[0][0].shape == (3, 9, 9)
+    copy = pickle.loads(data)
+    assert repr(copy.recipe) == repr(ds.recipe)
+    assert same(settled(copy)[2][0], settled(ds)[2][0])
+    ds.transform = None
+    assert ds[0][0].shape == (3, 12, 10)
+
+
+@pytest.mark.parametrize("context", ["fork", "spawn", "forkserver"])
+def test_workers_make_the_same(context):
+    """A worker writes its batches into memory that the main process sees."""
+    ds = settled(photo_set(12, (12, 10), transform=RANDOM))
+    wanted = torch.cat([images for images, _ in DataLoader(ds, batch_size=4)])
+    ds._reader._keys = Fixed()
+    loader = DataLoader(ds, batch_size=4, num_workers=1, multiprocessing_context=context)
+    got = [images for images, _ in loader]
+    assert all(images.is_shared() for images in got)
+    assert same(torch.cat(got), wanted)
+
+
+def test_views():
+    """MultiCrop: a list of views in a sample, and a list of batches."""
+    large, small = [T.RandomResizedCrop(10), T.RandomHorizontalFlip()], T.RandomResizedCrop(6)
+    ds = settled(photo_set(7, (20, 20), transform=[T.MultiCrop([large, large, small])]))
+    views, labels = batch_of(ds, [1, 2, 3])
+    assert [tuple(view.shape) for view in views] == [(3, 3, 10, 10), (3, 3, 10, 10), (3, 3, 6, 6)]
+    assert not torch.equal(views[0], views[1])
+    assert labels.shape == (3,)
+    for view, alone in zip(views, ds[2][0], strict=True):
+        assert same(view[1], alone)
+    loaded = next(iter(DataLoader(ds, batch_size=2)))
+    assert [len(view) for view in loaded[0]] == [2, 2, 2]
+    assert "view 2: RandomResizedCrop" in repr(ds)
+
+
+@pytest.mark.parametrize(
+    ("transform", "match"),
+    [
+        ([T.Normalize(MEAN, STD), T.Resize(4)], "put Resize before Normalize"),
+        ([T.Normalize((0.5, 0.5), (1, 1))], "mean and std has 2 numbers"),
+        ([T.RandomCrop(13)], "needs images of at least 13 x 13"),
+        ([darker, T.Normalize(MEAN, STD)], "put it before that"),
+        ([T.Layout("NCHW"), darker], "leave one of them out"),
+    ],
+)
+def test_what_cannot_be_is_said_when_it_is_given(transform, match):
+    with pytest.raises(ArgumentError, match=match):
+        photo_set(3, transform=transform)
+    ds = photo_set(3)
+    with pytest.raises(ArgumentError, match=match):
+        ds.transform = transform
+    assert ds.transform is None
+
+
+def test_a_crop_that_is_too_large_names_sample_and_step():
+    ds = free_set([T.RandomHorizontalFlip(), T.RandomCrop(20)])
+    bad = next(k for k in range(9) if min(ds.with_transform(None)[k][0].shape[1:]) < 20)
+    good = [k for k in range(9) if min(ds.with_transform(None)[k][0].shape[1:]) >= 20]
+    assert batch_of(ds, good)[0].shape == (len(good), 3, 20, 20)
+    for read in (lambda: ds[bad], lambda: ds.__getitems__([*good, bad])):
+        with pytest.raises(ArgumentError, match=rf"sample {bad}: RandomCrop\(size=\(20, 20\)"):
+            read()
+
+
+def test_images_that_c_has_no_batches_of_stay_in_python():
+    """Images of floats: operations are called on PIL images; the reason is told."""
+    columns = {
+        "image": (Image("float32", 1, (6, 5)), np.ones((3, 6, 5, 1), np.float32)),
+        "label": (Scalar("int64"), np.arange(3)),
+    }
+    arena = make_arena(("image", "label"), columns)
+    ds = ArenaView(arena, transform=[T.Resize((3, 2)), np.asarray])
+    assert ds.recipe is None
+    assert ds[0][0].shape == (3, 2)
+    assert "images are kept as 1 channels of float32" in repr(ds)
+    with pytest.raises(ArgumentError, match="runs in C only"):
+        ArenaView(arena, transform=[T.Normalize((0.5,), (0.5,))])
+
+
+def test_opacity_counts_when_pixels_are_blended():
+    """RGBA: colours are weighted by opacity, as Pillow does it."""
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (4, 24, 20, 4), np.uint8)
+    columns = {
+        "image": (Image("uint8", 4, (24, 20)), pixels),
+        "label": (Scalar("int64"), np.arange(4)),
+    }
+    ds = ArenaView(make_arena(("image", "label"), columns), transform=T.Resize((9, 7)))
+    made = batch_of(ds, range(4))[0].permute(0, 2, 3, 1).numpy().astype(int)
+    for k in range(4):
+        image = Pillow.fromarray(pixels[k], "RGBA").resize((7, 9), Pillow.Resampling.BILINEAR)
+        wanted = np.asarray(image).astype(int)
+        assert np.abs(made[k] - wanted)[:, :, 3].max() <= 1
+        weight = wanted[:, :, 3:] / 255
+        assert (np.abs(made[k] - wanted)[:, :, :3] * weight).max() <= 2
