@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
-SHORT = 256
+from loading import SHORT
 
 
 def save_pixels(paths: Sequence[str], target: Path) -> Path:

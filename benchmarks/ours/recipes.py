@@ -1,14 +1,15 @@
 """What fastcache is asked for beside other loaders: recipes, and datasets that run them.
 
-options: ``pixels``, that everybody gets (without it: JPEG files, kept encoded); ``output``, one
+options: ``pixels``: photographs are kept at short side 256, without it as their files; ``output``, one
 of those in `steps`.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from loading import BATCH, JITTER, MEAN, SIDE, STD, read_pixels
-from serve import Settings, read_all
+from common import file_source
+from loading import BATCH, JITTER, MEAN, SHORT, SIDE, STD
+from serve import Settings
 
 
 def steps(output: str) -> list[Any]:
@@ -24,7 +25,7 @@ def steps(output: str) -> list[Any]:
         "uint8": resized,
         "float32": [*resized, normalised, planar],
         "float16": [*resized, normalised, T.ToDtype(torch.float16)],
-        "jitter": [*resized, T.ColorJitter(*JITTER)],
+        "jitter": [*resized, T.ColorJitter(*JITTER), planar],
         "crop": [T.RandomCrop(SIDE), T.RandomHorizontalFlip(), normalised, planar],
         "crop, channels last": [T.RandomCrop(SIDE), T.RandomHorizontalFlip(), normalised],
     }[output]
@@ -39,14 +40,16 @@ def centre(output: str) -> list[Any]:
 
 
 def open_recipe(settings: Settings, operations: list[Any]) -> Any:
-    """Return a dataset of the photographs, decoded or encoded in memory, that runs a recipe."""
-    from driven import Driven
+    """Return an ArenaDataset of the photographs that runs a recipe: short side 256, or encoded."""
+    import fastcache as fc
+    from fastcache import transforms as T
 
+    kept: dict[str, Any] = {"keep": "encoded"}
     if "pixels" in settings.options:
-        images = read_pixels(settings.options["pixels"])
-    else:
-        images = read_all(settings.paths)
-    return Driven(images, operations, settings.threads)
+        kept = {"store": [T.Resize(SHORT)], "keep": "decoded"}
+    return fc.ArenaDataset(
+        file_source(settings.paths), threads=settings.threads, transform=operations, **kept
+    )
 
 
 def loader_of(dataset: Any, settings: Settings, order: Sequence[int], **options: Any) -> Any:
@@ -54,7 +57,7 @@ def loader_of(dataset: Any, settings: Settings, order: Sequence[int], **options:
     import fastcache as fc
 
     batch = int(settings.options.get("batch", BATCH))
-    options = {"drop_last": True, "collate_fn": as_it_is, **options}
+    options = {"drop_last": True, **options}
     return fc.ArenaLoader(dataset, batch, sampler=order, threads=settings.threads, **options)
 
 
@@ -62,8 +65,3 @@ def images_of(loader: Any) -> Iterator[Any]:
     """Go through an epoch and return the images of each batch."""
     for images, _ in loader:
         yield images
-
-
-def as_it_is(batch: Any) -> Any:
-    """Collate what is a batch already."""
-    return batch

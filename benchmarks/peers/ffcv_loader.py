@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from loading import BATCH, MEAN, SIDE, STD, check_centres, order_of, read_pixels, rounds_of
+from loading import BATCH, MEAN, SHORT, SIDE, STD, check_centres, order_of, read_pixels, rounds_of
 from serve import Round, Settings, read_all, serve
 
 
@@ -95,8 +95,8 @@ def prepare(settings: Settings) -> Round:
         )
 
     if not encoded:
-        # 224 of 256: cut out, and not resampled.
-        centres = [CenterCropRGBImageDecoder((SIDE, SIDE), ratio=SIDE / 256)]
+        # Cut out, and not resampled.
+        centres = [CenterCropRGBImageDecoder((SIDE, SIDE), ratio=SIDE / SHORT)]
         check_centres((batch for batch, _ in load(centres, range(len(images)), False)), images)
     random = [RandomResizedCropRGBImageDecoder((SIDE, SIDE)), RandomHorizontalFlip()]
     loader = load(random, order_of(len(images), settings.rows), True)
