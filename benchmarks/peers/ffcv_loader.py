@@ -5,6 +5,7 @@ options: ``folder``, where the file is written; ``pixels``, the photographs as t
 FFCV's file byte by byte, so that it decodes the same bytes as the others.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from typing import Any
 import numpy as np
 from loading import BATCH, MEAN, SHORT, SIDE, STD, check_centres, order_of, read_pixels, rounds_of
 from serve import Round, Settings, read_all, serve
+
+# One thread needs no pool of numba's, and the one on TBB, which comes with OpenCV's headers, waits
+# for ever when the process ends.
+os.environ["NUMBA_THREADING_LAYER"] = "omp"
 
 
 def write_file(path: Path, images: Sequence[Any], encoded: bool) -> None:
@@ -50,7 +55,8 @@ def write_file(path: Path, images: Sequence[Any], encoded: bool) -> None:
             return images[index], 0
 
     field = JpegBytes() if encoded else RGBImageField(write_mode="raw")
-    DatasetWriter(str(path), {"image": field, "label": IntField()}, num_workers=1).from_indexed_dataset(Labelled())
+    writer = DatasetWriter(str(path), {"image": field, "label": IntField()}, num_workers=1)
+    writer.from_indexed_dataset(Labelled())
 
 
 def operations(output: str) -> list[Any]:
