@@ -156,5 +156,7 @@ class Plan:
         options = {"pixels": self._pixels()}
         return {
             "cuda copy": self._task("ours/cuda_copy", {**options, "output": "uint8"}, threads=2),
-            "cuda epoch": self._task("ours/cuda_epoch", {**options, "output": "float16"}, threads=2),
+            "cuda epoch": self._task(
+                "ours/cuda_epoch", {**options, "output": "float16"}, threads=2
+            ),
         }

@@ -1,7 +1,7 @@
 """uint8 batches by ArenaLoader to a CUDA device, and a plain pinned copy of as many bytes.
 
-The recipe is an arena of finished rows, so that copying is nearly all there is to do.  The plain copy
-is one page-locked batch to one place on the device, over and over, on the stream at hand.
+Rows are finished, so that copying is nearly all there is to do.  The plain copy is one page-locked
+batch to one place on the device, over and over, on the stream at hand.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""ArenaLoader over photographs with a recipe; options: ``output`` and ``pixels``, see recipes.py."""
+"""ArenaLoader over photographs with a recipe; options: ``output``, ``pixels``: see recipes.py."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,7 @@
 """What fastcache is asked for beside other loaders: recipes, and datasets that run them.
 
-options: ``pixels``: photographs are kept at short side 256, without it as their files; ``output``, one
-of those in `steps`.
+options: ``pixels``: photographs are kept at short side 256, without it as their files; ``output``,
+one of those in `steps`.
 """
 
 from collections.abc import Iterator, Sequence

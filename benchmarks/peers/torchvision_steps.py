@@ -11,8 +11,8 @@ from typing import Any
 from loading import BATCH, JITTER, MEAN, SIDE, STD, order_of, read_pixels, rounds_of
 from serve import NotInstalled, Round, Settings, serve
 
-# What torchvision's Python part looks up at import, and its wheel lacks beside a CPU build of torch:
-# nothing here calls them.
+# What torchvision's Python part looks up at import, and its wheel does not register beside a CPU
+# build of torch: nothing here calls them.
 _SIGNATURES = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -25,7 +25,7 @@ def transforms_v2() -> Any:
     import torch
 
     try:
-        import torchvision.transforms.v2 as v2
+        from torchvision.transforms import v2
     except RuntimeError as error:
         if _LIBRARIES:
             raise NotInstalled(f"a torchvision that imports: {error}") from error
