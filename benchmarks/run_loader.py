@@ -17,7 +17,7 @@ from loader_plan import ENCODED_BATCH, Plan
 from loader_rows import CUDA_ROWS, OURS, ROWS, SHOWN
 
 HOW = f"""
-batches of 256, of JPEG files {ENCODED_BATCH}; the first of an epoch, which pay for memory, do not count
+batches of 256, of JPEG files {ENCODED_BATCH}; the first of an epoch pay for memory, not counted
 all get the same pixels at short side 256, and the same bytes of JPEG files
 centres are right to the level; another type or shape, or another mean level, fails the row
 FFCV's best round counts; it resamples by OpenCV's area filter and decodes by the fast DCT

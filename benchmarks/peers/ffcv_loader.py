@@ -1,8 +1,8 @@
 """FFCV: its file in the page cache, random resized crop 224 and flip, batches by its own loader.
 
 options: ``folder``, where its file is written; ``pixels``, decoded photographs for its raw mode,
-without it jpg; ``output``: uint8, float32 (NCHW) or float16.  JPEG files go into FFCV's file byte by
-byte, so that it decodes the same bytes as the others.
+without it jpg; ``output``: uint8, float32 (NCHW) or float16.  JPEG files go into FFCV's file byte
+by byte, so that it decodes the same bytes as the others.
 """
 
 import os
