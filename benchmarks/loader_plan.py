@@ -123,7 +123,7 @@ class Plan:
             "encoded": self._task("ours/recipe_batches", options, rows=rows),
             "whole, then crop": self._task("ours/full_crop", options, rows=rows),
             "FFCV jpg": self._task("peers/ffcv_loader", options, rows=rows, function="jpg"),
-            "DALI": self._task("peers/dali_crop", options, rows=rows),
+            "DALI crop": self._task("peers/dali_crop", options, rows=rows),
         }
 
     def _overhead(self) -> dict[str, Task]:

@@ -5,7 +5,7 @@ from rows import Row, rate_ratio
 
 SHOWN = (
     *("uint8", "FFCV raw, uint8", "float32", "FFCV raw, float32", "float16", "FFCV raw, float16"),
-    *("jitter", "torchvision, jitter", "encoded", "whole, then crop", "FFCV jpg", "DALI"),
+    *("jitter", "torchvision, jitter", "encoded", "whole, then crop", "FFCV jpg", "DALI crop"),
 )
 OURS = ("uint8", "float32", "float16", "jitter", "encoded", "whole, then crop")
 
@@ -52,7 +52,7 @@ ROWS = (
     Row(f"{JPEG} / FFCV jpg, its best round",
         2.0, True, "x", ("encoded", "FFCV jpg"), over_best),
     Row(f"{JPEG} / DALI image_random_crop",
-        2.2, True, "x", ("encoded", "DALI"), rate_ratio),
+        2.2, True, "x", ("encoded", "DALI crop"), rate_ratio),
     Row(f"{JPEG} / our own full decode, then the crop",
         1.3, True, "x", ("encoded", "whole, then crop"), rate_ratio),
     Row("ArenaLoader's work for a batch of 256, its thread included, nothing to make",

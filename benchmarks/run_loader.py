@@ -12,6 +12,7 @@ from pathlib import Path
 
 import machine
 import session
+from harness import Measured
 from inputs import find_photos
 from loader_plan import ENCODED_BATCH, Plan
 from loader_rows import CUDA_ROWS, OURS, ROWS, SHOWN
@@ -54,7 +55,9 @@ def main() -> int:
         for name, measured in results.items()
         if measured.rounds and "form" in measured.rounds[-1]
     ]
-    cuda = "measured" if options.cuda else "not asked for (--cuda)"
+    cuda = "not asked for (--cuda)"
+    if options.cuda:
+        cuda = "measured" if results.get("cuda copy", Measured()).rounds else "not measured"
     said = [
         f"{len(paths)} photographs, all in memory or page cache",
         *session.conditions(cores, options.rounds),

@@ -21,6 +21,7 @@ def test_every_group_makes_the_workers_that_rows_need(bench, tasks):
     rows = (*bench.loader_rows.ROWS, *bench.loader_rows.CUDA_ROWS)
     assert {name for row in rows for name in row.needs} == set(tasks)
     assert set(bench.loader_rows.OURS) <= set(bench.loader_rows.SHOWN) <= set(tasks)
+    assert not set(tasks) & set(bench.rows.SAME_WORK), "these are judged by other numbers"
     for task in tasks.values():
         assert (BENCHMARKS / task.script).is_file()
         assert task.python == ("theirs" if task.script.startswith("peers/") else "ours")
