@@ -37,7 +37,7 @@ export FASTCACHE_CODECS := $(abspath $(CODECS))
 endif
 
 .PHONY: help demo test test-c test-pythons faults wheel codecs fuzz fuzz-replay bench bench-codecs bench-gaf \
-    bench-homes bench-c clean need-data always lint lint-ruff lint-mypy lint-c lint-rules
+    bench-homes bench-loader bench-c clean need-data always lint lint-ruff lint-mypy lint-c lint-rules
 .DELETE_ON_ERROR:
 
 help:
@@ -56,6 +56,7 @@ help:
 	@echo 'make bench-codecs DATA=folder   compare PNG, WebP, mixed folders and hostile files'
 	@echo 'make bench-gaf            compare images of time series with pyts and with the limit of memory'
 	@echo 'make bench-homes DATA=folder    measure planning, saving, opening, sharing and mixed caches'
+	@echo 'make bench-loader DATA=folder   compare recipes and ArenaLoader with other loaders'
 	@echo 'make bench-c [DATA=...]   microbenchmarks of the C core'
 	@echo 'make clean                remove everything that was built or installed here'
 
@@ -131,6 +132,11 @@ bench-gaf: $(VENV)/.wheel .venv-peers-gaf/.ready
 bench-homes: need-data $(VENV)/.wheel
 	data=$$(realpath "$(DATA)") && cd "$(VENV)" && "$(BIN)/python" \
 	    "$(CURDIR)/benchmarks/run_homes.py" --data "$$data" --out "$(CURDIR)/bench-out" $(ARGS)
+
+bench-loader: need-data $(VENV)/.wheel .venv-peers/.ready
+	data=$$(realpath "$(DATA)") && cd "$(VENV)" && "$(BIN)/python" \
+	    "$(CURDIR)/benchmarks/run_loader.py" --data "$$data" --out "$(CURDIR)/bench-out" \
+	    --peers-python "$(CURDIR)/.venv-peers/bin/python" $(ARGS)
 
 need-data:
 	@[ -n "$(DATA)" ] || { echo 'this needs DATA=folder, with JPEG photographs' >&2; exit 2; }

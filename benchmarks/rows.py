@@ -165,6 +165,8 @@ def make_groups(
 # Workers that must have made the same pictures: their mean level agrees within this.
 SAME_WORK = ("core", "fill", "DALI", "SPDL", "Pillow", "mixed fill", "mixed Pillow loader")
 MEAN_TOLERANCE = 1.0
+# Of many random crops: whose numbers are drawn differently.
+LEVEL_TOLERANCE = 2.0
 
 
 def judge(row: Row, results: Results) -> Outcome:
@@ -184,4 +186,11 @@ def judge(row: Row, results: Results) -> Outcome:
     means = [results[name].rounds[-1]["mean"] for name in row.needs if name in SAME_WORK]
     if means and max(means) - min(means) > MEAN_TOLERANCE:
         return Outcome(row, None, f"failed: not the same pictures, mean levels {means}")
+    shown = [last for name in row.needs if "form" in (last := results[name].rounds[-1])]
+    if len({one["form"] for one in shown}) > 1:
+        forms = " and ".join(one["form"] for one in shown)
+        return Outcome(row, None, f"failed: not the same batches: {forms}")
+    levels = [one["level"] for one in shown]
+    if levels and max(levels) - min(levels) > LEVEL_TOLERANCE:
+        return Outcome(row, None, f"failed: not the same pictures, mean levels {levels}")
     return Outcome(row, Stat.of(row.series(results)))

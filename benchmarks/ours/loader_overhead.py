@@ -1,7 +1,8 @@
 """Python's work per batch of 256 in ArenaLoader, its thread included, and in plain DataLoader.
 
 Rows are so small that copying them takes no time, and the loop does nothing, so that it waits for
-each batch: what is measured is all that happens from one batch to the next.
+each batch: what is measured is all that happens from one batch to the next.  `function` "recipe":
+images are mirrored, so that what a recipe needs around its work in C is there too, and that work.
 """
 
 from typing import Any
@@ -21,8 +22,11 @@ def prepare(settings: Settings) -> Round:
 
     count = BATCH * BATCHES
     pixels = np.random.default_rng(0).integers(0, 256, (count, *ROW), np.uint8)
+    is_recipe = settings.function == "recipe"
     dataset = fc.ArenaDataset(
-        fc.sources.Arrays(pixels, np.arange(count), layout="HWC"), threads=settings.threads
+        fc.sources.Arrays(pixels, np.arange(count), layout="HWC"),
+        threads=settings.threads,
+        transform=[fc.transforms.RandomHorizontalFlip()] if is_recipe else None,
     )
     order = np.random.default_rng(1).permutation(count).tolist()
     ahead = fc.ArenaLoader(dataset, BATCH, sampler=order)

@@ -17,9 +17,10 @@ if [ "$gaf" ]; then
     exit
 fi
 
-# What wheels do not bring: SPDL links to FFmpeg's libraries, and the libjpeg-turbo that everything
-# is held against is the system's.
+# What wheels do not bring: SPDL links to FFmpeg's libraries, the libjpeg-turbo that everything is
+# held against is the system's, and FFCV is compiled here, with OpenCV's and turbojpeg's headers.
 debian="libavcodec59 libavformat59 libavfilter8 libavdevice59 libturbojpeg0"
+debian="$debian libopencv-dev libturbojpeg0-dev pkg-config g++"
 
 if command -v dpkg-query >/dev/null; then
     for package in $debian; do
@@ -32,16 +33,24 @@ if command -v dpkg-query >/dev/null; then
         exit 1
     done
 else
-    echo "not Debian: FFmpeg's shared libraries (4 to 9) and libturbojpeg must be there" >&2
+    echo "not Debian: FFmpeg's shared libraries (4 to 9), and libturbojpeg and OpenCV with their" \
+        "headers, must be there" >&2
 fi
 
 "$python" -m venv "$folder"
 "$folder/bin/python" -m pip install -q "$(grep '^torch==' "$here/../requirements-peers.txt")"
 "$folder/bin/python" -m pip install -q -r "$here/../requirements-peers.txt"
+# Without what they depend on: FFCV asks for an OpenCV that shares its files with the one above, and
+# torchvision for the torch of its own index.
+ffcv=$(sed -n 's/^# alone: //p' "$here/../requirements-peers.txt")
+"$folder/bin/python" -m pip install -q --no-deps --no-binary ffcv $ffcv
 "$folder/bin/python" - <<'PYTHON'
 import cv2, imagecodecs, nvidia.dali, simplejpeg, spdl.io, torch
+import ffcv.loader
+from importlib.metadata import version
 print("rivals installed: torch", torch.__version__, "simplejpeg", simplejpeg.__version__,
       "DALI", nvidia.dali.__version__, "OpenCV", cv2.__version__,
-      "imagecodecs", imagecodecs.__version__)
+      "imagecodecs", imagecodecs.__version__, "FFCV", version("ffcv"),
+      "torchvision", version("torchvision"))
 spdl.io.demux_config()  # fails here, and not in the benchmark, when FFmpeg is not found
 PYTHON
