@@ -124,17 +124,13 @@ class DeviceArenaReader(ArenaReader):
         )
 
     def pipeline(
-        self,
-        structure: Structure,
-        transform: Transform,
-        target_transform: Transform,
-        as_pil: bool,
+        self, structure: Structure, transform: Transform, target: Transform, as_pil: bool
     ) -> Pipeline:
         return DevicePipeline(
             structure,
             self.fields,
             transform,
-            target_transform,
+            target,
             self.place,
             lambda: self.keys,
             lambda readers, rows, pipeline: self.gather(readers, rows, 1, pipeline),

@@ -94,14 +94,10 @@ class ArenaReader:
         return self._open()[0]
 
     def pipeline(
-        self,
-        structure: Structure,
-        transform: Transform,
-        target_transform: Transform,
-        as_pil: bool,
+        self, structure: Structure, transform: Transform, target: Transform, as_pil: bool
     ) -> Pipeline:
         """Return what makes samples of rows; arguments as for :class:`Pipeline`."""
-        return Pipeline(structure, self.fields, transform, target_transform, as_pil)
+        return Pipeline(structure, self.fields, transform, target, as_pil)
 
     def gather(
         self,

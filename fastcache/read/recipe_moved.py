@@ -1,7 +1,8 @@
 """Columns of places on images, such as boxes: they go where a recipe moves their image."""
 
 from abc import abstractmethod
-from typing import Any, Protocol, TypeGuard
+from functools import partial
+from typing import Any, NoReturn, Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,10 @@ def maps_of(output: Output, keys: KeyArrays, sizes: Sizes64) -> npt.NDArray[np.v
     return maps
 
 
+def _refuse(error: ArgumentError) -> NoReturn:
+    raise error
+
+
 class MovedColumn(Undrawn):
     """A column of places on the images of another one.
 
@@ -114,7 +119,10 @@ class MovedReader(DrawnReader):
 
     def gather(self, rows: Rows) -> Gathered:
         sizes = self._image.rows.sizes(rows)
-        maps = maps_of(self._image.outputs[0], self._keys, sizes)
+        try:
+            maps = maps_of(self._image.outputs[0], self._keys, sizes)
+        except ArgumentError as error:  # the image's own says more, and is raised before
+            return Gathered(None, finish=partial(_refuse, error))
         return Gathered(self._reader.batch(rows).follow(maps))
 
     def pick(self, values: Any, k: int) -> Any:  # type: ignore[override]  # that of its reader
