@@ -181,7 +181,7 @@ class Training:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
-        return float(loss)
+        return loss.item()
 
     def run(self, valid: fc.ArenaLoader) -> None:
         """Train to the last epoch; a checkpoint is left behind after each, and on Ctrl-C."""

@@ -1,4 +1,7 @@
-"""Pictures that explain: a series and the fields that are made of it. Needs matplotlib."""
+"""Pictures that explain: series and their fields, images and what recipes make of them.
+
+They need matplotlib.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,9 @@ from fastcache.errors import ArgumentError, MissingPackageError
 from fastcache.gaf import GramianAngularField
 from fastcache.gaf.paa import segments
 from fastcache.gaf.series import as_array, as_series
+from fastcache.tools.recipe_figure import recipe_views
+
+__all__ = ["recipe_views", "series_fields"]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from fastcache.errors import ArgumentError, MissingPackageError
-from fastcache.read.collate import collate
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch is there where there is a dataset, and series are drawn without it
+    import torch
     from matplotlib.figure import Figure, SubFigure
 
 _MOST = 24  # rows of a figure
@@ -86,9 +85,11 @@ def recipe_views(
     return figure
 
 
-def _views(ds: Any, index: int, views: int) -> list[torch.Tensor]:
+def _views(ds: Any, index: int, views: int) -> "list[torch.Tensor]":
     """Return what a transform makes of a sample in some epochs, or of the samples of a batch."""
-    if ds.recipe is not None and ds.recipe.mixes:
+    from fastcache.read.collate import collate
+
+    if ds.recipe is not None and ds.recipe.mixing is not None:
         indices = [(index + k) % len(ds) for k in range(views)]
         return list(_image(collate(ds.__getitems__(indices))))
     images: list[torch.Tensor] = []
@@ -103,6 +104,8 @@ def _views(ds: Any, index: int, views: int) -> list[torch.Tensor]:
 
 def _image(sample: Any) -> Any:
     """Return the image of a sample, or its views; of a batch, all of them."""
+    import torch
+
     if isinstance(sample, torch.Tensor):
         return sample
     if isinstance(sample, Mapping):
@@ -115,9 +118,9 @@ def _image(sample: Any) -> Any:
     raise ArgumentError("samples hold no image that could be drawn: the first tensor is one")
 
 
-def _pixels(image: torch.Tensor) -> Any:
+def _pixels(image: "torch.Tensor") -> Any:
     """Return (H, W, 3) or (H, W) of uint8."""
-    array = image.to(torch.float32).numpy() if image.dtype != torch.uint8 else image.numpy()
+    array = image.float().numpy() if image.dtype.is_floating_point else image.numpy()
     if array.ndim == 3 and array.shape[0] in (1, 3, 4):
         array = array.transpose(1, 2, 0)
     if array.dtype != np.uint8:
