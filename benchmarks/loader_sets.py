@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from loading import SHORT
+from handing import SHORT
 
 
 def save_pixels(paths: Sequence[str], target: Path) -> Path:
-    """Save photographs at short side 256 for `loading.read_pixels`; return the file.
+    """Save photographs at short side 256 for `handing.read_pixels`; return the file.
 
     Parameters
     ----------

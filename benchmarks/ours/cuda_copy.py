@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from cuda_device import cuda_device
-from loading import BATCH, SIDE, order_of
+from handing import BATCH, SIDE, order_of
 from serve import Result, Round, Settings, seconds_of, serve, take_turns
 
 PASSES = 4

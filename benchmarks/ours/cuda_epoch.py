@@ -5,7 +5,7 @@ was only asked for: `waited` is in per cent of the loop's seconds, by the loader
 """
 
 from cuda_device import cuda_device
-from loading import SIDE, order_of
+from handing import SIDE, order_of
 from recipes import loader_of, open_recipe, steps
 from resnet import resnet18
 from serve import Result, Round, Settings, serve, timed

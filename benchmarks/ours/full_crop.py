@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from common import codec_spec, cut_geometry
 from decoding import output_arrays
-from loading import SIDE, order_of, rounds_of
+from handing import SIDE, order_of, rounds_of
 from recipes import steps
 from serve import Round, Settings, read_all, serve
 

@@ -6,7 +6,7 @@ The loop holds one batch and works for a while, so that the loader makes ahead a
 import time
 from typing import Any
 
-from loading import order_of
+from handing import order_of
 from recipes import loader_of, open_recipe, steps
 from resident import peak_growth
 from serve import Result, Round, Settings, serve

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from loading import check_centres, order_of, read_pixels, rounds_of
+from handing import check_centres, order_of, read_pixels, rounds_of
 from recipes import centre, images_of, loader_of, open_recipe, steps
 from serve import Round, Settings, serve
 

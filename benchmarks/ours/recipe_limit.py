@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from fill_limit import FillLimit, best
-from loading import BATCH, check_centres, order_of, read_pixels, show
+from handing import BATCH, check_centres, order_of, read_pixels, show
 from recipes import centre, images_of, loader_of, open_recipe, steps
 from serve import Result, Round, Settings, seconds_of, serve, take_turns
 

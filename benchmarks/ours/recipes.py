@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from common import file_source
-from loading import BATCH, JITTER, MEAN, SHORT, SIDE, STD
+from handing import BATCH, JITTER, MEAN, SHORT, SIDE, STD
 from serve import Settings
 
 

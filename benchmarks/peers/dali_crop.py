@@ -6,7 +6,7 @@ options: ``batch``. It runs in step with its caller, see dali_cpu.py.
 from collections.abc import Iterator
 from typing import Any
 
-from loading import SIDE, order_of, rounds_of
+from handing import SIDE, order_of, rounds_of
 from serve import Round, Settings, read_all, serve
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from loading import BATCH, MEAN, SHORT, SIDE, STD, check_centres, order_of, read_pixels, rounds_of
+from handing import BATCH, MEAN, SHORT, SIDE, STD, check_centres, order_of, read_pixels, rounds_of
 from serve import Round, Settings, read_all, serve
 
 # One thread needs no pool of numba's, and the one on TBB, which comes with OpenCV's headers, waits

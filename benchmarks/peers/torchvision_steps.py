@@ -8,7 +8,7 @@ DataLoader with as many kept worker processes as `threads`.
 from collections.abc import Iterator
 from typing import Any
 
-from loading import BATCH, JITTER, MEAN, SIDE, STD, order_of, read_pixels, rounds_of
+from handing import BATCH, JITTER, MEAN, SIDE, STD, order_of, read_pixels, rounds_of
 from serve import NotInstalled, Round, Settings, serve
 
 # What torchvision's Python part looks up at import, and its wheel does not register beside a CPU

@@ -68,20 +68,20 @@ def test_other_work_has_no_value(bench):
 
 
 def test_levels_of_batches_are_those_of_their_pixels(bench):
-    loading = bench.loading
+    handing = bench.handing
     pixels = torch.randint(0, 256, (4, 3, 8, 8), dtype=torch.uint8)
-    mean, std = (torch.tensor(n).reshape(1, 3, 1, 1) for n in (loading.MEAN, loading.STD))
+    mean, std = (torch.tensor(n).reshape(1, 3, 1, 1) for n in (handing.MEAN, handing.STD))
     numbers = ((pixels / 255 - mean) / std).contiguous()
-    plain, normalised = loading.show([pixels]), loading.show([numbers[:1], numbers[1:]])
+    plain, normalised = handing.show([pixels]), handing.show([numbers[:1], numbers[1:]])
     assert plain["level"] == pytest.approx(float(pixels.float().mean()), abs=1e-3)
     assert normalised["level"] == pytest.approx(plain["level"], abs=1e-3)
     assert (plain["form"], normalised["form"]) == ("uint8 (3, 8, 8) NCHW", "float32 (3, 8, 8) NCHW")
     last = pixels.contiguous(memory_format=torch.channels_last)
-    assert loading.form_of(last) == "uint8 (3, 8, 8) channels last"
+    assert handing.form_of(last) == "uint8 (3, 8, 8) channels last"
 
 
 def test_centres_are_compared_to_the_level(bench):
-    loading = bench.loading
+    handing = bench.handing
     random = np.random.default_rng(0)
     photos = [random.integers(0, 255, (256, w, 3), np.uint8) for w in (301, 256)]
 
@@ -91,28 +91,28 @@ def test_centres_are_compared_to_the_level(bench):
             cut = photo[16:240, left : left + 224].transpose(2, 0, 1)[None]
             yield torch.from_numpy(cut.copy())
 
-    loading.check_centres(centres(0), photos)
+    handing.check_centres(centres(0), photos)
     with pytest.raises(RuntimeError, match="centre of photograph 0 differs"):
-        loading.check_centres(centres(5), photos)
+        handing.check_centres(centres(5), photos)
     with pytest.raises(RuntimeError, match="1 centres of 2"):
-        loading.check_centres(list(centres(0))[:1], photos)
+        handing.check_centres(list(centres(0))[:1], photos)
 
 
 def test_first_batches_do_not_count(bench):
     batches = [torch.zeros(2)] * 5
-    assert bench.loading.steady(batches, skipped=3)["items"] == 4
+    assert bench.handing.steady(batches, skipped=3)["items"] == 4
     with pytest.raises(ValueError, match="more rows"):
-        bench.loading.steady(batches, skipped=5)
+        bench.handing.steady(batches, skipped=5)
 
 
 def test_every_sample_comes_equally_often(bench):
-    order = bench.loading.order_of(5, 20)
+    order = bench.handing.order_of(5, 20)
     assert sorted(order) == sorted([*range(5)] * 4)
-    assert len(bench.loading.order_of(5, 7)) == 7
+    assert len(bench.handing.order_of(5, 7)) == 7
 
 
 def test_photographs_are_saved_as_an_arena_keeps_them(bench, photos, tmp_path):
-    images = bench.loading.read_pixels(bench.loader_sets.save_pixels(photos, tmp_path / "p.npz"))
+    images = bench.handing.read_pixels(bench.loader_sets.save_pixels(photos, tmp_path / "p.npz"))
     assert [min(image.shape[:2]) for image in images] == [256] * len(photos)
     assert {image.dtype for image in images} == {np.dtype(np.uint8)}
     assert images[0].std() > 0
