@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from fastcache import errors, schema, sources, transforms
 
 if TYPE_CHECKING:
-    from fastcache.fill.codec_table import Codec, CodecTable, codecs
-    from fastcache.fill.editor import ArenaEditor
+    from fastcache.fill.editing.editor import ArenaEditor
+    from fastcache.fill.estimate.plan import Plan
+    from fastcache.fill.estimate.planning import plan_for
+    from fastcache.fill.estimate.plans import Plans
+    from fastcache.fill.images.codec_table import Codec, CodecTable, codecs
     from fastcache.fill.limits import Limits
-    from fastcache.fill.plan import Plan
-    from fastcache.fill.planning import plan_for
-    from fastcache.fill.plans import Plans
     from fastcache.gaf import (
         FieldStack,
         GramianAngularField,
@@ -32,35 +32,35 @@ if TYPE_CHECKING:
     from fastcache.memory.pressure import MemoryPressure, on_memory_pressure
     from fastcache.read.collate import collate
     from fastcache.read.dataset import ArenaDataset
-    from fastcache.read.loader import ArenaLoader
+    from fastcache.read.device.series_images import SeriesImages
+    from fastcache.read.loading.loader import ArenaLoader
     from fastcache.read.opening import open  # noqa: A004 - users write fastcache.open
-    from fastcache.read.sampler import ArenaSampler
-    from fastcache.read.series_images import SeriesImages
+    from fastcache.read.sampling.sampler import ArenaSampler
     from fastcache.tools import plots
 
 __version__ = version("fastcache")
 
 _LAZY = {
     "ArenaDataset": "fastcache.read.dataset",
-    "ArenaEditor": "fastcache.fill.editor",
-    "ArenaLoader": "fastcache.read.loader",
-    "ArenaSampler": "fastcache.read.sampler",
+    "ArenaEditor": "fastcache.fill.editing.editor",
+    "ArenaLoader": "fastcache.read.loading.loader",
+    "ArenaSampler": "fastcache.read.sampling.sampler",
     "Budget": "fastcache.memory.budget",
-    "Codec": "fastcache.fill.codec_table",
-    "CodecTable": "fastcache.fill.codec_table",
+    "Codec": "fastcache.fill.images.codec_table",
+    "CodecTable": "fastcache.fill.images.codec_table",
     "FieldStack": "fastcache.gaf",
     "GramianAngularField": "fastcache.gaf",
     "Limits": "fastcache.fill.limits",
     "MarkovTransitionField": "fastcache.gaf",
     "MemoryPressure": "fastcache.memory.pressure",
-    "Plan": "fastcache.fill.plan",
-    "Plans": "fastcache.fill.plans",
+    "Plan": "fastcache.fill.estimate.plan",
+    "Plans": "fastcache.fill.estimate.plans",
     "RecurrencePlot": "fastcache.gaf",
-    "SeriesImages": "fastcache.read.series_images",
-    "codecs": "fastcache.fill.codec_table",
+    "SeriesImages": "fastcache.read.device.series_images",
+    "codecs": "fastcache.fill.images.codec_table",
     "collate": "fastcache.read.collate",
     "gramian_angular_field": "fastcache.gaf",
-    "plan_for": "fastcache.fill.planning",
+    "plan_for": "fastcache.fill.estimate.planning",
     "on_memory_pressure": "fastcache.memory.pressure",
     "open": "fastcache.read.opening",
     "plots": "fastcache.tools",

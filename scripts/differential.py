@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache._core import image as core
-from fastcache.fill.file_table import INFO_DTYPE
+from fastcache.fill.images.file_table import INFO_DTYPE
 from fastcache.transforms import GEOMETRY
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))

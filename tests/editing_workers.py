@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcache.fill.editor import ArenaEditor
+from fastcache.fill.editing.editor import ArenaEditor
 from fastcache.memory.files import disk
 from fastcache.sources import Arrays
 

@@ -26,9 +26,9 @@ import images
 import saved_arenas as saved
 
 from fastcache.errors import FastcacheError
-from fastcache.fill import cached
+from fastcache.fill.disk import cached
+from fastcache.fill.disk.pack import pack_arena
 from fastcache.fill.options import FillOptions
-from fastcache.fill.pack import pack_arena
 from fastcache.memory.arena import Arena
 from fastcache.schema import Field, WindowLabels, Windows
 from fastcache.sources import Files

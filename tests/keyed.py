@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from fastcache.read.epochs import HasEpochs
-from fastcache.read.keys import Keys
+from fastcache.read.sampling.epochs import HasEpochs
+from fastcache.read.sampling.keys import Keys
 
 
 class Keyed(HasEpochs, Dataset):

@@ -8,8 +8,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fastcache.errors import BlockError
-from fastcache.read import cuda
-from fastcache.read.locked import LockedBuffers
+from fastcache.read.device import cuda
+from fastcache.read.device.locked import LockedBuffers
 
 ALL = 1 << 60
 

@@ -38,7 +38,7 @@ def decode_with_opencv(data: bytes) -> Pixels:
 
 def decode_with_fastcache(data: bytes) -> Pixels:
     from fastcache._core import image as core
-    from fastcache.fill.file_table import INFO_DTYPE
+    from fastcache.fill.images.file_table import INFO_DTYPE
     from fastcache.transforms import GEOMETRY
 
     info = np.zeros(1, INFO_DTYPE)

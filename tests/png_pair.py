@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from fastcache._core import image as core
-from fastcache.fill.file_table import INFO_DTYPE
+from fastcache.fill.images.file_table import INFO_DTYPE
 from fastcache.transforms import FILTERS, GEOMETRY
 
 CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4, "I;16": 1}

@@ -7,7 +7,7 @@ from reading import make_arena, rows_of_sizes
 
 import fastcache as fc
 from fastcache import transforms as T
-from fastcache.read.keys import KeyArrays
+from fastcache.read.sampling.keys import KeyArrays
 from fastcache.read.view import ArenaView
 from fastcache.schema import Image, Scalar
 

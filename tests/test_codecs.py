@@ -12,8 +12,9 @@ from PIL import features
 
 import fastcache as fc
 from fastcache._core import image as core
-from fastcache.fill import codec_table, limits
-from fastcache.fill.codec_table import Codec
+from fastcache.fill import limits
+from fastcache.fill.images import codec_table
+from fastcache.fill.images.codec_table import Codec
 
 
 def test_c_comes_first_then_pillow_then_numpy():

@@ -36,7 +36,7 @@ SABOTAGE = {
     "full_disk": "disk.disk_full = lambda folder, need: ArenaFileError(28, 'full')",
     "hostile": "opening.check_values = lambda *given: None",
     "kill_packing": "packing.Packing._recall = lambda *given: None",
-    "kill_ranks": 'import os; os.environ["RANK_SABOTAGE"] = "import fastcache.fill.lead as lead;'
+    "kill_ranks": 'import os; os.environ["RANK_SABOTAGE"] = "from fastcache.fill.ranks import lead;'
     " lead._lost = lambda peer, error: lead.ArgumentError('no word of the peer')\"",
     "small_cgroup": "paging.spare = lambda room: -(1 << 50)",  # as if all fitted
     "truncate": "verification._Check._is_whole = lambda *given: True",
@@ -73,7 +73,7 @@ def test_the_scripts_see_faults(script, tmp_path):
     modules = "disk, lock, opening, verification"
     broken.write_text(
         f"import runpy\nfrom fastcache.errors import ArenaFileError\n"
-        f"from fastcache.fill import packing\nfrom fastcache.memory import paging\n"
+        f"from fastcache.fill.disk import packing\nfrom fastcache.memory import paging\n"
         f"from fastcache.memory.files import {modules}\n"
         f"{SABOTAGE[script]}\n"
         f"runpy.run_path({str(FOLDER / script)!r} + '.py', run_name='__main__')\n"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache.fill.column import ColumnFill
-from fastcache.fill.files import FilesColumn
+from fastcache.fill.images.files import FilesColumn
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.target import Target
 from fastcache.memory.arena import RaggedColumn

@@ -5,15 +5,15 @@ from contextlib import suppress
 
 from fastcache.errors import BudgetError
 from fastcache.fill.catalog import Outcome, make_catalog
+from fastcache.fill.estimate.plan import Plan
+from fastcache.fill.estimate.remedies import with_remedies
 from fastcache.fill.failed import Failures
 from fastcache.fill.options import Accept, FillOptions
 from fastcache.fill.own_columns import write_index
-from fastcache.fill.plan import Plan
 from fastcache.fill.prepare import Preparation
 from fastcache.fill.progress import Meter
-from fastcache.fill.remedies import with_remedies
+from fastcache.fill.ranks.together import Team
 from fastcache.fill.run import run_column
-from fastcache.fill.together import Team
 from fastcache.memory.arena import Arena, ArenaLayout
 from fastcache.memory.budget import read_budget, take
 from fastcache.memory.layout import INDEX

@@ -4,9 +4,9 @@ from dataclasses import asdict
 from typing import NamedTuple
 
 from fastcache._core import image as core
-from fastcache.fill.forms import keep_of
+from fastcache.fill.estimate.plan import Plan
+from fastcache.fill.images.forms import keep_of
 from fastcache.fill.own_columns import PATH
-from fastcache.fill.plan import Plan
 from fastcache.fill.prepare import Preparation
 from fastcache.fill.text import row_text
 from fastcache.schema import structure_to_json

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fastcache.fill.python_step import PythonStep
+from fastcache.fill.steps.python_step import PythonStep
 from fastcache.schema import Array, Field, Image, Ragged, Windows
 from fastcache.transforms import Operation, ToDtype, conversion_of
 

@@ -6,8 +6,8 @@ from fastcache.errors import ArgumentError
 from fastcache.fill.boxes import BoxesColumn
 from fastcache.fill.column import ColumnFill
 from fastcache.fill.conversion import is_convertible
-from fastcache.fill.file_table import FileTable
-from fastcache.fill.files import FilesColumn
+from fastcache.fill.images.file_table import FileTable
+from fastcache.fill.images.files import FilesColumn
 from fastcache.fill.options import FillOptions
 from fastcache.fill.values import ItemsColumns, ValuesColumn
 from fastcache.fill.windows import DerivedColumn, WindowsColumn

@@ -1,11 +1,11 @@
 """From a source to an arena, wherever that is to be."""
 
 from fastcache.fill.build import fill_arena
-from fastcache.fill.cached import cached_arena
+from fastcache.fill.disk.cached import cached_arena
+from fastcache.fill.disk.temporary import temporary_arena
 from fastcache.fill.failures import memory_told
 from fastcache.fill.options import Accept, FillOptions
-from fastcache.fill.temporary import temporary_arena
-from fastcache.fill.together import Team, fill_together
+from fastcache.fill.ranks.together import Team, fill_together
 from fastcache.memory.arena import Arena
 from fastcache.sources.base import Source
 
@@ -18,7 +18,7 @@ def make_arena(source: Source, options: FillOptions, accept: Accept | None = Non
 
     With ``cache_dir`` it is opened there, or built there first. Else it lies in memory, unless
     ``home="disk"`` was asked for. In memory the ranks of a node have one together: see
-    :mod:`fastcache.fill.together`.
+    :mod:`fastcache.fill.ranks.together`.
     """
 
     def fill(team: Team) -> Arena:

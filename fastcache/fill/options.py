@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcache.errors import ArgumentError
-from fastcache.fill.formats import check_extra_formats
+from fastcache.fill.images.formats import check_extra_formats
 from fastcache.fill.limits import Limits, settled
 from fastcache.fill.progress import ProgressCallback
 from fastcache.memory.budget import BudgetLike

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcache.fill.kept import PREFIXES
+from fastcache.fill.images.kept import PREFIXES
 from fastcache.fill.target import Target, dense_rows
 from fastcache.memory.columns import Column, DenseColumn
 from fastcache.memory.layout import INDEX

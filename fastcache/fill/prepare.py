@@ -10,14 +10,14 @@ import numpy.typing as npt
 from fastcache._core import threads as pool
 from fastcache.errors import SchemaError
 from fastcache.fill.column import ColumnFill, row_bytes
+from fastcache.fill.estimate.plan import ColumnPlan, Plan
 from fastcache.fill.feeds import make_columns
-from fastcache.fill.file_table import FileTable
-from fastcache.fill.files import FilesColumn
-from fastcache.fill.forms import samples_kept, settle_forms
+from fastcache.fill.images.file_table import FileTable
+from fastcache.fill.images.files import FilesColumn
+from fastcache.fill.images.forms import samples_kept, settle_forms
 from fastcache.fill.job import ItemJob, Job
 from fastcache.fill.options import FillOptions, taken_rows
 from fastcache.fill.own_columns import PATH, is_own
-from fastcache.fill.plan import ColumnPlan, Plan
 from fastcache.fill.text import row_text
 from fastcache.fill.values import ValuesColumn
 from fastcache.memory.budget import Reading

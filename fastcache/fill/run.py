@@ -4,8 +4,8 @@ from fastcache.fill.column import ColumnFill
 from fastcache.fill.job import ItemJob
 from fastcache.fill.prepare import THREAD_BYTES, Preparation
 from fastcache.fill.progress import Meter
+from fastcache.fill.ranks.together import Team
 from fastcache.fill.target import Target
-from fastcache.fill.together import Team
 
 
 def run_column(

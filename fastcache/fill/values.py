@@ -12,7 +12,7 @@ from fastcache.fill.column import ColumnFill, rows_of, sized, write_row
 from fastcache.fill.conversion import conversion_for, with_dtype
 from fastcache.fill.job import ItemJob, Job, reason_of
 from fastcache.fill.options import CHANNELS, FillOptions
-from fastcache.fill.pillow_step import mask_array, stored_image
+from fastcache.fill.steps.pillow_step import mask_array, stored_image
 from fastcache.fill.target import Target
 from fastcache.memory.arena import DenseColumn
 from fastcache.memory.row_numbers import RowNumbers

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fastcache.errors import ArenaFormatError
-from fastcache.fill.plan import Plan
+from fastcache.fill.estimate.plan import Plan
 from fastcache.fill.report import Report
 from fastcache.memory.arena import Arena
 from fastcache.memory.units import format_bytes

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcache.fill.kept import (
+from fastcache.fill.images.kept import (
     ABSENT,
     DECODED,
     ENCODED,

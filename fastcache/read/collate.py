@@ -12,8 +12,8 @@ from torch.utils.data._utils.collate import collate as torch_collate
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from fastcache.read.batch import SAMPLE_TYPES, ArenaBatch, plain
-from fastcache.read.boxes import BoxBatch
-from fastcache.read.targets import Targets, collate_targets
+from fastcache.read.detection.boxes import BoxBatch
+from fastcache.read.detection.targets import Targets, collate_targets
 from fastcache.schema import Structure
 
 CollateMap: TypeAlias = dict[type | tuple[type, ...], Callable[..., Any]] | None

@@ -10,7 +10,7 @@ from fastcache.fill.make import make_arena
 from fastcache.fill.options import FillOptions
 from fastcache.memory.budget import BudgetLike
 from fastcache.read.choices import INPUTS, OUTPUTS, check_choice
-from fastcache.read.device_home import decoded_only, opened_at, place_of
+from fastcache.read.device.device_home import decoded_only, opened_at, place_of
 from fastcache.read.transform_steps import Transform, check_transform
 from fastcache.read.view import ArenaView
 from fastcache.sources import as_source

@@ -14,11 +14,11 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from fastcache.errors import ArgumentError
-from fastcache.fill import npy_step, pillow_step
 from fastcache.fill.limits import Limits
-from fastcache.fill.npy_header import is_npy
+from fastcache.fill.steps import npy_step, pillow_step
+from fastcache.fill.steps.npy_header import is_npy
 from fastcache.memory.row_numbers import RowNumbers
-from fastcache.read.columns import Gathered, Reader, Rows, ScalarReader
+from fastcache.read.columns.columns import Gathered, Reader, Rows, ScalarReader
 from fastcache.read.reader import ArenaReader
 from fastcache.read.roles import find_roles
 from fastcache.schema import Image, Mask, Ragged, WindowCopy, Windows, WindowStatistics

@@ -5,12 +5,12 @@ from typing import Any, SupportsIndex
 
 from fastcache.errors import ArgumentError
 from fastcache.read import buffers
-from fastcache.read.columns import Reader, Rows
-from fastcache.read.mixing import Mixer
+from fastcache.read.columns.columns import Reader, Rows
 from fastcache.read.notes import note
 from fastcache.read.pipeline import Pipeline
-from fastcache.read.recipe import Recipe
-from fastcache.read.recipe_reader import DrawnReader, RecipeReader, picked
+from fastcache.read.recipes.mixing import Mixer
+from fastcache.read.recipes.recipe import Recipe
+from fastcache.read.recipes.recipe_reader import DrawnReader, RecipeReader, picked
 
 
 def gather(readers: Mapping[str, Reader], rows: Mapping[str, Rows], threads: int) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy.typing as npt
 
 from fastcache.errors import DecodeError
-from fastcache.fill.plan import Plan
+from fastcache.fill.estimate.plan import Plan
 from fastcache.fill.report import Report
 from fastcache.memory.arena import RaggedColumn
 from fastcache.memory.files.naming import AnyPath
 from fastcache.memory.row_numbers import RowNumbers
-from fastcache.read.columns import Rows
+from fastcache.read.columns.columns import Rows
 from fastcache.read.reader import ArenaReader
 from fastcache.read.whole import whole_arena
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from fastcache.errors import ArgumentError
-from fastcache.fill.editor import ArenaEditor
+from fastcache.fill.editing.editor import ArenaEditor
 from fastcache.memory.arena import Arena
 from fastcache.memory.files.naming import AnyPath, folder_of
 from fastcache.read.checking import check_catalog
 from fastcache.read.choices import check_choice
 from fastcache.read.dataset import ArenaDataset
-from fastcache.read.device_home import is_device, opened_at, place_of
+from fastcache.read.device.device_home import is_device, opened_at, place_of
 from fastcache.read.transform_steps import Transform
 from fastcache.read.view import ArenaView
 

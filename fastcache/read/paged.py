@@ -7,7 +7,7 @@ import numpy as np
 
 from fastcache.memory.extents import Extents
 from fastcache.memory.paging import Paging
-from fastcache.read.columns import Reader, Rows
+from fastcache.read.columns.columns import Reader, Rows
 
 _SOME = 16  # of so many samples one is asked for to see whether it is in memory
 

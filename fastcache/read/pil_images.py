@@ -2,7 +2,7 @@
 
 from PIL import Image as Pillow
 
-from fastcache.read.columns import Pixels
+from fastcache.read.columns.columns import Pixels
 from fastcache.schema import Field, Image, Mask
 
 _MODES = {  # by dtype and channels

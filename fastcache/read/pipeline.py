@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastcache.errors import ArgumentError
-from fastcache.read.columns import ArrayReader, Reader
-from fastcache.read.fields import FieldReader
+from fastcache.read.columns.columns import ArrayReader, Reader
+from fastcache.read.columns.fields import FieldReader
 from fastcache.read.pil_images import mode_of, pil_mode, to_pil
-from fastcache.read.recipe import Recipe, why_not
-from fastcache.read.recipe_moved import MovedColumn, holds_places
-from fastcache.read.recipe_reader import RecipeColumn, pixels_of
+from fastcache.read.recipes.recipe import Recipe, why_not
+from fastcache.read.recipes.recipe_moved import MovedColumn, holds_places
+from fastcache.read.recipes.recipe_reader import RecipeColumn, pixels_of
 from fastcache.read.roles import IMAGE_NAMES, TARGET_NAMES, find_roles, names_in
 from fastcache.read.transform_steps import (
     Transform,

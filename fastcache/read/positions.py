@@ -6,7 +6,7 @@ from typing import SupportsIndex
 
 import numpy as np
 
-from fastcache.read.columns import Rows
+from fastcache.read.columns.columns import Rows
 
 
 def positions_of(indices: Sequence[SupportsIndex], count: int) -> Rows:

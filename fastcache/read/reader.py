@@ -13,16 +13,16 @@ from fastcache.memory.arena import Arena
 from fastcache.memory.columns import RaggedColumn
 from fastcache.memory.layout import INDEX
 from fastcache.memory.row_numbers import RowNumbers
-from fastcache.read.column_arrays import column_arrays
-from fastcache.read.columns import Reader, Rows
-from fastcache.read.detection import detection_of
-from fastcache.read.fetch import FetchReader
+from fastcache.read.columns.column_arrays import column_arrays
+from fastcache.read.columns.columns import Reader, Rows
+from fastcache.read.columns.fetch import FetchReader
+from fastcache.read.columns.readers import make_reader, make_readers
+from fastcache.read.detection.detection import detection_of
 from fastcache.read.gathering import gather
-from fastcache.read.keys import Keys, no_keys
 from fastcache.read.paged import ask_ahead, paged_in
 from fastcache.read.pipeline import Pipeline
-from fastcache.read.readers import make_reader, make_readers
-from fastcache.read.recipe_reader import Undrawn
+from fastcache.read.recipes.recipe_reader import Undrawn
+from fastcache.read.sampling.keys import Keys, no_keys
 from fastcache.read.transform_steps import Transform
 from fastcache.schema import Derived, Nothing, Structure, Text, field_from_json, structure_from_json
 

@@ -14,16 +14,16 @@ from fastcache.memory.arena import Arena
 from fastcache.memory.units import format_bytes
 from fastcache.read.batch import ArenaBatch
 from fastcache.read.choices import INPUTS, OUTPUTS, check_choice
-from fastcache.read.columns import Rows
-from fastcache.read.epochs import HasEpochs
+from fastcache.read.columns.columns import Rows
 from fastcache.read.folder import FolderFace, LabelList, NotedList
 from fastcache.read.gathering import check_unmixed, mix, samples_of
 from fastcache.read.holder import ArenaHolder
-from fastcache.read.keys import Keys
 from fastcache.read.notes import note
 from fastcache.read.positions import outside, positions_of
 from fastcache.read.reader import ArenaReader
-from fastcache.read.recipe import Recipe
+from fastcache.read.recipes.recipe import Recipe
+from fastcache.read.sampling.epochs import HasEpochs
+from fastcache.read.sampling.keys import Keys
 from fastcache.read.transform_steps import Transform
 from fastcache.schema import Structure
 

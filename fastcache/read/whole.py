@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastcache.fill.given import dense_column
-from fastcache.fill.kept import (
+from fastcache.fill.editing.given import dense_column
+from fastcache.fill.images.kept import (
     ABSENT,
     DECODED,
     FORM,
@@ -24,9 +24,9 @@ from fastcache.fill.kept import (
 )
 from fastcache.memory.columns import Column
 from fastcache.memory.files.saving import Streamed
-from fastcache.read.columns import Rows
-from fastcache.read.fetch import FetchReader
-from fastcache.read.fetching import Fetch
+from fastcache.read.columns.columns import Rows
+from fastcache.read.columns.fetch import FetchReader
+from fastcache.read.columns.fetching import Fetch
 from fastcache.read.reader import ArenaReader
 from fastcache.schema import Field
 

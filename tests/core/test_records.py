@@ -1,7 +1,7 @@
 """Records that travel as bytes have one form on both sides."""
 
 from fastcache._core import image as core
-from fastcache.fill.file_table import INFO_DTYPE
+from fastcache.fill.images.file_table import INFO_DTYPE
 from fastcache.transforms import GEOMETRY
 
 

@@ -12,7 +12,7 @@ from fastcache._core.block import Block
 from fastcache._core.jobs import CURSOR_BYTES, FillJob
 from fastcache._core.paths import Paths
 from fastcache.errors import ArgumentError, BlockError
-from fastcache.fill.tables import FillTables, absolute_paths, tables_bytes
+from fastcache.fill.ranks.tables import FillTables, absolute_paths, tables_bytes
 from fastcache.transforms import compile_store
 
 SIZE = (40, 60)

@@ -24,9 +24,9 @@ from faulting import SHARD, Tally, held, spread, temporary
 
 from fastcache.errors import ArenaFormatError
 from fastcache.fill.build import fill_arena
+from fastcache.fill.disk.pack import pack_arena
+from fastcache.fill.disk.temporary import temporary_arena
 from fastcache.fill.options import FillOptions
-from fastcache.fill.pack import pack_arena
-from fastcache.fill.temporary import temporary_arena
 from fastcache.memory.arena import Arena
 from fastcache.memory.files import verify
 from fastcache.memory.files.manifest import read_manifest

@@ -27,8 +27,8 @@ from faulting import SHARD, Tally
 
 from fastcache.errors import ArenaFileError, ArenaFormatError, BudgetError, FastcacheError
 from fastcache.fill.build import fill_arena
+from fastcache.fill.disk.pack import pack_arena
 from fastcache.fill.options import FillOptions
-from fastcache.fill.pack import pack_arena
 from fastcache.memory.arena import Arena
 from fastcache.memory.files import folder as memory_files_folder
 from fastcache.memory.files import verify

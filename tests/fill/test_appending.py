@@ -11,8 +11,8 @@ from PIL import Image
 
 from fastcache import transforms as T
 from fastcache.errors import ArgumentError, BudgetError, DecodeError, SchemaError
-from fastcache.fill import appending
-from fastcache.fill.editor import ArenaEditor
+from fastcache.fill.editing import appending
+from fastcache.fill.editing.editor import ArenaEditor
 from fastcache.memory.arena import Arena
 from fastcache.memory.files import verify
 from fastcache.sources import Arrays, ClassFolder, Files, Pairs, Series, Wrapped

@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 
 from fastcache import transforms as T
 from fastcache._core import image as core
-from fastcache.fill import measure
-from fastcache.fill.costs import TYPICAL_MEMORY, Costs, MemorySpeed, Rate, fit, way_name, ways_of
-from fastcache.fill.file_table import INFO_DTYPE
+from fastcache.fill.estimate import measure
+from fastcache.fill.estimate.costs import (
+    TYPICAL_MEMORY,
+    Costs,
+    MemorySpeed,
+    Rate,
+    fit,
+    way_name,
+    ways_of,
+)
+from fastcache.fill.images.file_table import INFO_DTYPE
 from fastcache.fill.options import FillOptions
 from fastcache.fill.prepare import Preparation
 from fastcache.memory.budget import read_budget
@@ -240,7 +248,7 @@ def refusing(monkeypatch, most):
             raise OSError(errno.ENOMEM, "Cannot allocate memory")
         return real(fd, size, *args)
 
-    monkeypatch.setattr("fastcache.fill.measure.mmap.mmap", mapped)
+    monkeypatch.setattr("fastcache.fill.estimate.measure.mmap.mmap", mapped)
 
 
 @pytest.mark.parametrize("most", [1 << 20, 0])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xxhash
 
-from fastcache.fill import digests
-from fastcache.fill.digests import array_pieces, digest_of
+from fastcache.fill.disk import digests
+from fastcache.fill.disk.digests import array_pieces, digest_of
 
 X = np.random.default_rng(0).random((40, 7, 30))
 ARRAYS = {

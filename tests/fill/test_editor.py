@@ -19,8 +19,8 @@ from fastcache.errors import (
     ClosedError,
     SchemaError,
 )
-from fastcache.fill.cached import cached_arena
-from fastcache.fill.editor import ArenaEditor
+from fastcache.fill.disk.cached import cached_arena
+from fastcache.fill.editing.editor import ArenaEditor
 from fastcache.fill.options import FillOptions
 from fastcache.memory.arena import Arena, plan_layout
 from fastcache.memory.files import verify

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from filling import filled
 
-from fastcache.fill.editor import ArenaEditor
+from fastcache.fill.editing.editor import ArenaEditor
 from fastcache.memory.arena import Arena
 from fastcache.memory.files import verify
 from fastcache.memory.files.manifest import read_manifest

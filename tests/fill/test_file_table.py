@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from filling import filled, save
 
-from fastcache.fill.file_table import FileTable
-from fastcache.fill.npy_header import NpyHeader
+from fastcache.fill.images.file_table import FileTable
 from fastcache.fill.options import FillOptions
+from fastcache.fill.steps.npy_header import NpyHeader
 
 COUNT = 3000
 

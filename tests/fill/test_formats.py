@@ -10,9 +10,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fastcache._core import image as core
-from fastcache.fill import pillow_step
-from fastcache.fill.formats import misnomer
+from fastcache.fill.images.formats import misnomer
 from fastcache.fill.report import Report
+from fastcache.fill.steps import pillow_step
 
 
 @pytest.mark.parametrize("color", ["RGB", "L", "RGBA"])
@@ -200,7 +200,7 @@ def test_what_c_hands_on_late_is_decoded_within_the_planned_scratch(tmp_path, mo
         finally:
             busy -= 1
 
-    monkeypatch.setattr("fastcache.fill.files_jobs.FillJob", HandsOn)
+    monkeypatch.setattr("fastcache.fill.images.files_jobs.FillJob", HandsOn)
     monkeypatch.setattr(pillow_step, "decode", watched)
     arena = filled(paths, threads=4)
     assert told(arena)["through_pillow"] == {"PNG": 12}

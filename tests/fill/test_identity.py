@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from fastcache import transforms as T
-from fastcache.fill.identity import identify
 from fastcache.fill.limits import Limits
 from fastcache.fill.options import FillOptions
+from fastcache.fill.ranks.identity import identify
 from fastcache.sources import Arrays, Files, Series, Wrapped
 
 
@@ -173,7 +173,7 @@ def test_another_process_finds_the_same():
     """Texts that hash differently in every process, as sets do, would keep ranks apart."""
     program = (
         "from fastcache.sources import Files\n"
-        "from fastcache.fill.identity import identify\n"
+        "from fastcache.fill.ranks.identity import identify\n"
         "from fastcache.fill.options import FillOptions\n"
         "from fastcache import transforms as T\n"
         "s = Files(['/a/1.jpg', '/a/2.jpg'], ['cat', 'dog'])\n"

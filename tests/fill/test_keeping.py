@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastcache.fill.keeping import Offer, choose
-from fastcache.fill.kept import ABSENT, DECODED, ENCODED
+from fastcache.fill.images.keeping import Offer, choose
+from fastcache.fill.images.kept import ABSENT, DECODED, ENCODED
 
 
 def offer(rows):

@@ -12,9 +12,9 @@ import arena_workers
 import pytest
 
 from fastcache.errors import ArgumentError, BudgetError, FastcacheError, PeerError
-from fastcache.fill.follow import follow
-from fastcache.fill.identity import PROTOCOL_NAME, Identity
-from fastcache.fill.lead import Leader
+from fastcache.fill.ranks.follow import follow
+from fastcache.fill.ranks.identity import PROTOCOL_NAME, Identity
+from fastcache.fill.ranks.lead import Leader
 from fastcache.memory import rendezvous
 from fastcache.memory.local_ranks import LocalRanks, socket_name
 from fastcache.memory.rendezvous import Link, LinkEndedError

@@ -13,8 +13,9 @@ from PIL import Image
 import fastcache
 from fastcache import transforms as T
 from fastcache.errors import BlockError, DecodeError
-from fastcache.fill import failures, pillow_step
+from fastcache.fill import failures
 from fastcache.fill.limits import open_regular
+from fastcache.fill.steps import pillow_step
 from fastcache.sources import Pairs
 
 

@@ -13,10 +13,10 @@ from map_style import Dataset
 
 from fastcache import transforms as T
 from fastcache.errors import BudgetError, DecodeError
-from fastcache.fill import packing
+from fastcache.fill.disk import packing
+from fastcache.fill.disk.pack import pack_arena
+from fastcache.fill.disk.temporary import temporary_arena
 from fastcache.fill.options import FillOptions
-from fastcache.fill.pack import pack_arena
-from fastcache.fill.temporary import temporary_arena
 from fastcache.memory.arena import Arena, RaggedColumn
 from fastcache.memory.files import verify
 from fastcache.sources import Arrays, Files, Pairs, Series, as_source

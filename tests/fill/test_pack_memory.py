@@ -8,10 +8,10 @@ from filling import filled
 
 import fastcache as fc
 from fastcache.errors import BudgetError
-from fastcache.fill import packing
+from fastcache.fill.disk import packing
+from fastcache.fill.disk.pack import pack_arena
+from fastcache.fill.disk.pack_plan import plan_on_disk
 from fastcache.fill.options import FillOptions
-from fastcache.fill.pack import pack_arena
-from fastcache.fill.pack_plan import plan_on_disk
 from fastcache.fill.prepare import Preparation
 from fastcache.memory.arena import Arena
 from fastcache.memory.files import verify

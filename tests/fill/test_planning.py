@@ -14,8 +14,8 @@ from PIL import Image
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ArgumentError, NoMemoryError, SourceNotFoundError
-from fastcache.fill import file_table
-from fastcache.fill.plan import Plan
+from fastcache.fill.estimate.plan import Plan
+from fastcache.fill.images import file_table
 from fastcache.memory import arena as arenas
 from fastcache.sources import Arrays, ClassFolder, Files, Pairs, Series, Wrapped
 
@@ -344,6 +344,6 @@ def test_memory_that_planning_lacks_is_told(class_folder, monkeypatch):
     def short(*_):
         raise MemoryError("Unable to allocate 3 GiB")
 
-    monkeypatch.setattr("fastcache.fill.planning.Preparation", short)
+    monkeypatch.setattr("fastcache.fill.estimate.planning.Preparation", short)
     with pytest.raises(NoMemoryError, match=r"planning: .*3 GiB.*leaves .*limit: .*limit="):
         fc.plan_for(class_folder)

@@ -12,7 +12,7 @@ from filling import save, values
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ArenaFileError, ArgumentError, BudgetError
-from fastcache.fill.plan import Plan
+from fastcache.fill.estimate.plan import Plan
 from fastcache.memory import reading
 from fastcache.memory.limits import Limit
 from fastcache.sources import Arrays, Files, Series

@@ -13,7 +13,7 @@ from hosts import GIB, Host
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import BudgetError
-from fastcache.fill.plans import Plans
+from fastcache.fill.estimate.plans import Plans
 from fastcache.memory.limits import system_limits
 from fastcache.sources import Arrays, ClassFolder, Files
 

@@ -8,7 +8,7 @@ from filling import filled, told
 
 from fastcache import transforms as T
 from fastcache.errors import DecodeError
-from fastcache.fill.plan import Plan
+from fastcache.fill.estimate.plan import Plan
 from fastcache.fill.report import Report
 from fastcache.sources import ClassFolder
 

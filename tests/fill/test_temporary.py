@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from fastcache.errors import ArenaFileError
-from fastcache.fill import temporary, temporary_folder
-from fastcache.fill.cached import cached_arena
+from fastcache.fill.disk import temporary, temporary_folder
+from fastcache.fill.disk.cached import cached_arena
+from fastcache.fill.disk.temporary import temporary_arena
+from fastcache.fill.disk.temporary_folder import TemporaryFolder, sweep
 from fastcache.fill.options import FillOptions
-from fastcache.fill.temporary import temporary_arena
-from fastcache.fill.temporary_folder import TemporaryFolder, sweep
 from fastcache.sources import Arrays
 
 SOURCE = Arrays(np.arange(12, dtype=np.uint8).reshape(3, 4), [0, 1, 2])

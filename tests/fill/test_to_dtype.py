@@ -9,7 +9,7 @@ from PIL import Image
 
 from fastcache import transforms as T
 from fastcache.errors import ArgumentError
-from fastcache.fill.planning import plan_for
+from fastcache.fill.estimate.planning import plan_for
 from fastcache.fill.report import Report
 from fastcache.memory.arena import RaggedColumn
 from fastcache.memory.windows import WindowColumn

@@ -16,7 +16,7 @@ from node import Node
 
 from fastcache import transforms as T
 from fastcache.errors import ArenaGoneError
-from fastcache.fill.plan import Plan
+from fastcache.fill.estimate.plan import Plan
 from fastcache.sources import Files
 
 pytestmark = pytest.mark.skipif(

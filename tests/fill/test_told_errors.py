@@ -13,7 +13,7 @@ from fastcache.errors import (
     FastcacheError,
     PeerError,
 )
-from fastcache.fill.told_errors import tell, told
+from fastcache.fill.ranks.told_errors import tell, told
 from fastcache.memory.rendezvous import MESSAGE_BYTES
 
 OURS = [

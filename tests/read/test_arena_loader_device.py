@@ -13,9 +13,10 @@ from torch.utils.data import DataLoader, default_collate
 
 import fastcache as fc
 from fastcache.errors import ArgumentError, BlockError
-from fastcache.read import cuda, loader
-from fastcache.read.locked import LockedBuffers
-from fastcache.read.moving import Mover, bytes_in, map_tensors
+from fastcache.read.device import cuda
+from fastcache.read.device.locked import LockedBuffers
+from fastcache.read.device.moving import Mover, bytes_in, map_tensors
+from fastcache.read.loading import loader
 from fastcache.read.view import ArenaView
 from fastcache.schema import Image
 

@@ -17,8 +17,8 @@ from PIL import ImageFile
 
 import fastcache as fc
 from fastcache.errors import DecodeError, FastcacheError
+from fastcache.fill.disk.origin import difference, origin_of
 from fastcache.fill.options import FillOptions
-from fastcache.fill.origin import difference, origin_of
 from fastcache.memory.files.lock import FolderLock
 from fastcache.sources import Arrays
 
@@ -152,7 +152,7 @@ def test_waiting_is_told_about(tmp_path, monkeypatch, caplog):
     fc.ArenaDataset(photos, cache_dir=cache).close()
     (arena,) = cache.iterdir()
     (arena / "manifest.json").unlink()
-    monkeypatch.setattr("fastcache.fill.cached._TELL_SECONDS", 0.01)
+    monkeypatch.setattr("fastcache.fill.disk.cached._TELL_SECONDS", 0.01)
     caplog.set_level(logging.INFO, "fastcache")
     lock = FolderLock(arena)
     told = threading.Event()

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ArenaFormatError, DecodeError, SchemaError
+from fastcache.fill.disk.pack import pack_arena
 from fastcache.fill.options import FillOptions
-from fastcache.fill.pack import pack_arena
 from fastcache.sources import Coco, Yolo
 from fastcache.transforms.steps import MAP
 

@@ -22,13 +22,13 @@ from fastcache.errors import (
     ForkedError,
     NotKeptError,
 )
-from fastcache.read import cuda
-from fastcache.read.cuda import DeviceMemoryError
-from fastcache.read.device_arena import to_device
-from fastcache.read.device_columns import Place
-from fastcache.read.device_finish import DeviceFinish
-from fastcache.read.loader_device import check_device
-from fastcache.read.moving import tensors_in
+from fastcache.read.device import cuda
+from fastcache.read.device.cuda import DeviceMemoryError
+from fastcache.read.device.device_arena import to_device
+from fastcache.read.device.device_columns import Place
+from fastcache.read.device.device_finish import DeviceFinish
+from fastcache.read.device.moving import tensors_in
+from fastcache.read.loading.loader_device import check_device
 from fastcache.read.view import ArenaView
 from fastcache.schema import Image, Mask, Text
 from fastcache.transforms.compiling import compile_recipe
@@ -158,7 +158,7 @@ def test_a_saved_arena_is_opened_there(device, tmp_path):
 
 
 def test_columns_are_copied_in_pieces(device, monkeypatch):
-    monkeypatch.setattr("fastcache.read.device_columns._PIECE", 1000)
+    monkeypatch.setattr("fastcache.read.device.device_columns._PIECE", 1000)
     ds, wanted = pair(device)
     assert [size for size, _ in device.copies] == [2 * 360] * 11 + [360]
     assert device.buffers.locked_bytes == 0

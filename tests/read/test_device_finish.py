@@ -8,9 +8,9 @@ from making import emit_of, make_one, plain_drawn
 
 from fastcache import transforms as T
 from fastcache.read import buffers
-from fastcache.read.device_finish import DeviceFinish
-from fastcache.read.locked import LockedBuffers
-from fastcache.read.moving import Mover
+from fastcache.read.device.device_finish import DeviceFinish
+from fastcache.read.device.locked import LockedBuffers
+from fastcache.read.device.moving import Mover
 from fastcache.transforms.compiling import compile_recipe
 
 EVERY_LEVEL = np.arange(16 * 48, dtype=np.int64).reshape(16, 16, 3).astype(np.uint8)

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ArgumentError, BudgetError, DecodeError, NotKeptError
-from fastcache.fill.kept import stamp_of
+from fastcache.fill.images.kept import stamp_of
 from fastcache.sources import Arrays, Files, Pairs
 
 SHARES = [1.0, 0.5, 0.1, 0.0]
@@ -290,7 +290,7 @@ def test_a_file_that_goes_before_it_can_be_known_again_fails_the_fill(tmp_path, 
             raise FileNotFoundError(2, "No such file or directory", path)
         return stamp_of(path)
 
-    monkeypatch.setattr("fastcache.fill.kept.stamp_of", gone)
+    monkeypatch.setattr("fastcache.fill.images.kept.stamp_of", gone)
     with absent(paths, on_error="skip") as ds:
         assert len(ds) == 11
         assert [path for path, _ in ds.report.failed] == [paths[3]]

@@ -16,8 +16,8 @@ from torch.utils.data import (
 
 import fastcache as fc
 from fastcache.errors import ArgumentError
-from fastcache.read.keys import Keys, TurnKeys, current_epoch, in_epoch, in_turn
-from fastcache.read.sampler_arguments import Part
+from fastcache.read.sampling.keys import Keys, TurnKeys, current_epoch, in_epoch, in_turn
+from fastcache.read.sampling.sampler_arguments import Part
 
 COUNT = 40
 EPOCH, OCCURRENCE = 1, 3

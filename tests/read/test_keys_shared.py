@@ -12,7 +12,7 @@ from keyed import Keyed, send
 from loading import run_program
 
 from fastcache.errors import ArenaGoneError
-from fastcache.read.keys import Keys
+from fastcache.read.sampling.keys import Keys
 
 
 def test_nothing_is_left_of_keys_that_nobody_has():

@@ -8,8 +8,8 @@ import torch
 from torchvision_oracle import torchvision
 
 from fastcache.errors import ArgumentError
-from fastcache.read.keys import KeyArrays
-from fastcache.read.mixing import Mix, Mixer
+from fastcache.read.recipes.mixing import Mix, Mixer
+from fastcache.read.sampling.keys import KeyArrays
 from fastcache.transforms.mixing import CutMix, MixUp
 
 DRAWS = 100_000

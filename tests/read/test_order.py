@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastcache.memory.permutation import Permutation
-from fastcache.read.order import Order, Share
+from fastcache.read.sampling.order import Order, Share
 
 
 def whole(order):

@@ -18,11 +18,11 @@ import fastcache as fc
 from fastcache.errors import ArgumentError, BlockError, ClosedError, ForkedError
 from fastcache.memory.layout import plan_layout
 from fastcache.memory.second_mapping import map_again
-from fastcache.read import cuda, pinned
 from fastcache.read.buffers import Wishes, wishing
-from fastcache.read.moving import tensors_in
-from fastcache.read.pieces import chunk_starts, merged, split
-from fastcache.read.pinned import PinnedArena
+from fastcache.read.device import cuda, pinned
+from fastcache.read.device.moving import tensors_in
+from fastcache.read.device.pieces import chunk_starts, merged, split
+from fastcache.read.device.pinned import PinnedArena
 from fastcache.read.view import ArenaView
 from fastcache.schema import Image, Scalar
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ClosedError
-from fastcache.fill.kept import DECODED, ENCODED
+from fastcache.fill.images.kept import DECODED, ENCODED
 from fastcache.memory import paging as module
 from fastcache.memory.paging import Paging
 from fastcache.read.paged import extents_of

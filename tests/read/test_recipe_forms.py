@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ArgumentError, DecodeError
-from fastcache.read.columns import Reader
+from fastcache.read.columns.columns import Reader
 from fastcache.read.view import ArenaView
 from fastcache.schema import Image, Mask, Scalar
 from fastcache.sources import Files, Pairs

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache.errors import ArgumentError
-from fastcache.read.mixing import Mixer
+from fastcache.read.recipes.mixing import Mixer
 from fastcache.read.view import ArenaView
 
 NUMBERS = [T.RandomCrop(8), T.Normalize(MEAN, STD)]

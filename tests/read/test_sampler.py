@@ -16,8 +16,8 @@ from torch.utils.data.distributed import DistributedSampler
 
 import fastcache as fc
 from fastcache.errors import ArgumentError
-from fastcache.read import sampler_arguments
-from fastcache.read.order import Order
+from fastcache.read.sampling import sampler_arguments
+from fastcache.read.sampling.order import Order
 
 
 def by_ranks(count, world, **options):

@@ -19,9 +19,9 @@ from torch.utils.data import DataLoader, Subset, random_split
 
 import fastcache as fc
 from fastcache.errors import ArgumentError, DecodeError, SchemaError
-from fastcache.read.columns import DenseReader
-from fastcache.read.window import WindowReader
-from fastcache.read.window_labels import most_frequent
+from fastcache.read.columns.columns import DenseReader
+from fastcache.read.columns.window import WindowReader
+from fastcache.read.columns.window_labels import most_frequent
 from fastcache.sources import Arrays, Series
 
 METHODS = ["fork", "spawn", "forkserver"]

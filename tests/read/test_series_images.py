@@ -11,7 +11,7 @@ import torch
 import fastcache as fc
 from fastcache.errors import ArgumentError, ArgumentTypeError, MissingPackageError
 from fastcache.gaf import GramianAngularField
-from fastcache.read import series_images
+from fastcache.read.device import series_images
 
 RNG = np.random.default_rng(5)
 DEVICES = [

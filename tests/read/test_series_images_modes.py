@@ -12,7 +12,7 @@ import torch
 import fastcache as fc
 from fastcache.errors import ArgumentError, ArgumentTypeError
 from fastcache.gaf import GramianAngularField
-from fastcache.read import device_fields, series_images
+from fastcache.read.device import device_fields, series_images
 
 RNG = np.random.default_rng(6)
 needs_cuda = [

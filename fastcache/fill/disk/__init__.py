@@ -1,0 +1,1 @@
+"""Arenas of files: packed shard by shard, cached, temporary."""

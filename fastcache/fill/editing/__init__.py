@@ -1,0 +1,1 @@
+"""Changing an arena of files that is there already."""

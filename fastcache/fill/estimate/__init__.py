@@ -1,0 +1,1 @@
+"""Plans, before anything is allocated: bytes, forms, seconds, and what to change."""

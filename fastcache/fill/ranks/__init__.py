@@ -1,0 +1,1 @@
+"""One arena that all ranks of a node fill together."""

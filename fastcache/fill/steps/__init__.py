@@ -1,0 +1,1 @@
+"""What Python makes of one file, where C cannot."""

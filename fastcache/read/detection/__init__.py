@@ -1,0 +1,1 @@
+"""Images with boxes: targets, and how batches have them."""

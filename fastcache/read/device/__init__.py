@@ -1,0 +1,1 @@
+"""Batches and arenas on devices; all that knows of CUDA."""

@@ -1,0 +1,1 @@
+"""ArenaLoader: batches that are made ahead of the loop."""

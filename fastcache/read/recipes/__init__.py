@@ -1,0 +1,1 @@
+"""Recipes on each read: what C makes of images, and what follows these."""
