@@ -38,7 +38,9 @@ def prepare(settings: Settings) -> Round:
         ahead: Any = loader.ahead
         if count <= ahead + 2:
             raise RuntimeError(f"{count} batches are not enough to fill {ahead} made ahead")
-        return {"growth": growth, "code": code, "batch": size, "allowed": ahead + 2}
+        scratch = loader.stats().scratch_bytes
+        told = {"scratch": scratch, "allowed": ahead + 2}
+        return {"growth": growth, "code": code, "batch": size, **told}
 
     return one_round
 

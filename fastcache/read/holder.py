@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy.typing as npt
 
+from fastcache._core.threads import resolve_threads
 from fastcache.errors import DecodeError
 from fastcache.fill.estimate.plan import Plan
 from fastcache.fill.report import Report
@@ -14,7 +15,9 @@ from fastcache.memory.arena import RaggedColumn
 from fastcache.memory.files.naming import AnyPath
 from fastcache.memory.row_numbers import RowNumbers
 from fastcache.read.columns.columns import Rows
+from fastcache.read.pipeline import Pipeline
 from fastcache.read.reader import ArenaReader
+from fastcache.read.recipes.recipe_scratch import thread_scratch
 from fastcache.read.whole import whole_arena
 
 _Self = TypeVar("_Self", bound="ArenaHolder")
@@ -24,6 +27,7 @@ class ArenaHolder:
     """The part of :class:`~fastcache.read.view.ArenaView` that knows the arena as a whole."""
 
     _reader: ArenaReader
+    _pipeline: Pipeline
     _threads: int
 
     if TYPE_CHECKING:  # what the dataset itself has
@@ -65,6 +69,28 @@ class ArenaHolder:
     def plan(self) -> Plan:
         """The plan that the arena was filled by; prints as a table."""
         return Plan.from_json(self._reader.catalog["plan"])
+
+    def scratch_bytes(self, threads: int | None = None) -> int:
+        """Return the most bytes that threads hold beside a batch while they make it.
+
+        It is 0 where rows are copied, or windows made images of. What is decoded on each read takes
+        what the plan says of filling; recipes take rows of each image between their steps.
+
+        Parameters
+        ----------
+        threads : int, optional
+            None: as many as the dataset was told.
+
+        Raises
+        ------
+        ArgumentError
+            If `transform` cannot be done to the largest images.
+        """
+        reader, plan = self._reader, self._reader.catalog.get("plan")
+        decoding = 0 if plan is None else plan["scratch_bytes"] // max(1, plan["threads"])
+        readers = reader.readers_over(self._pipeline).values()
+        each = thread_scratch(readers, len(reader.arena), decoding)
+        return each * (self._threads if threads is None else resolve_threads(threads))
 
     def save(self, path: AnyPath, *, overwrite: bool = False) -> None:
         """Write the arena to a folder ``NAME.arena``, from which :func:`fastcache.open` opens it.

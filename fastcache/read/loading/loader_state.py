@@ -1,6 +1,7 @@
 """Where the iterations of a loader stand: what was delivered, whatever was made ahead."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch.utils.data import BatchSampler
@@ -25,8 +26,11 @@ class Resumable:
     """The part of :class:`~fastcache.ArenaLoader` that tells where it stands, and goes on there."""
 
     _turns: Turns
+    dataset: Any
     sampler: Any
     batch_sampler: Any
+    num_workers: int
+    threads: int | None
 
     @property
     def _arena_sampler(self) -> ArenaSampler | None:
@@ -40,7 +44,11 @@ class Resumable:
     def stats(self) -> LoaderStats:
         """Return how the newest iteration went up to now; prints as a table."""
         turn = self._turns.begun
-        return LoaderStats() if turn is None else turn.meter.stats()
+        stats = LoaderStats() if turn is None else turn.meter.stats()
+        scratch = getattr(self.dataset, "scratch_bytes", None)
+        if scratch is None:  # another kind of dataset, which does not tell
+            return stats
+        return replace(stats, scratch_bytes=scratch(1 if self.num_workers else self.threads))
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the newest iteration stands, as plain values.

@@ -29,6 +29,9 @@ class LoaderStats:
     buffers, buffers_most : int
         Batches that were ready, or being made, at the last delivery, and the most that there were
         at a time. What was delivered belongs to the loop, and is not counted.
+    scratch_bytes : int
+        Most bytes that threads hold beside batches while they make them, of an arena in memory or
+        files; see :meth:`fastcache.ArenaDataset.scratch_bytes`. Each worker process holds them.
     """
 
     batches: int = 0
@@ -41,6 +44,7 @@ class LoaderStats:
     gathered_by: str = ""
     buffers: int = 0
     buffers_most: int = 0
+    scratch_bytes: int = 0
 
     @property
     def samples_per_second(self) -> float:
@@ -61,6 +65,7 @@ class LoaderStats:
             ("page-locked", format_bytes(self.locked_bytes)),
             *self._arena_told(),
             ("ahead", f"{self.buffers} batches, at most {self.buffers_most}"),
+            ("scratch", format_bytes(self.scratch_bytes)),
         )
         return "\n".join(f"{name:<12} {value}" for name, value in rows)
 
