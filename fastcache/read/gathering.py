@@ -56,7 +56,8 @@ def samples_of(
         At most so many are used.
     """
     made = {name: reader for name, reader in readers.items() if isinstance(reader, DrawnReader)}
-    columns = gather(made, dict.fromkeys(made, rows), threads)
+    with buffers.finished():
+        columns = gather(made, dict.fromkeys(made, rows), threads)
     both = {**readers, **picked(columns, made)}
     samples: list[Any] = []
     try:

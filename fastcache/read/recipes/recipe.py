@@ -9,6 +9,7 @@ import torch
 
 from fastcache._core.image import Spec
 from fastcache.errors import ArgumentError
+from fastcache.read.device.device_finish import DeviceFinish
 from fastcache.read.recipes.recipe_output import Output
 from fastcache.schema import Field, Image, Mask
 from fastcache.transforms import (
@@ -94,7 +95,8 @@ class Recipe:
         self.mixing = self.plans[0].batch_step
         drawn = any(is_random(plan.steps) for plan in self.plans)
         self.is_random = drawn or self.mixing is not None
-        outputs = tuple(_of_image(plan) for plan in self.plans)
+        whole = self.mixing is None and not chain.callables  # else somebody looks at the numbers
+        outputs = tuple(_of_image(plan, whole) for plan in self.plans)
         self.columns = {image: Made(outputs, image_spec(field), False, self.has_views)}
         self.moves = any(part.moves_pixels for plan in self.plans for part in plan.operations)
         for name in followers if self.moves else ():
@@ -183,9 +185,11 @@ def image_spec(field: Image) -> Spec:
     )
 
 
-def _of_image(plan: RecipePlan) -> Output:
-    dtype = getattr(torch, plan.dtype)
-    return Output(plan.operations, plan.steps, plan.emit, dtype, plan.layout, plan.size)
+def _of_image(plan: RecipePlan, whole: bool) -> Output:
+    """Return what a plan makes; `whole`: nothing follows on it."""
+    kind = getattr(torch, plan.dtype), plan.layout, plan.size
+    finish = DeviceFinish.of(plan) if whole else None
+    return Output(plan.operations, plan.steps, plan.emit, *kind, finish)
 
 
 def _mask_fill(operations: Sequence[ReadOperation]) -> int:

@@ -1,5 +1,6 @@
 """One column of one batch on its way through a recipe."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,17 +87,24 @@ class RecipeBatch:
         Bytes that are worth as much as the work.
     """
 
-    def __init__(self, column: "RecipeColumn", rows: Rows, keys: KeyArrays, told: Rows) -> None:
+    def __init__(
+        self,
+        column: "RecipeColumn",
+        outputs: Sequence[Output],
+        rows: Rows,
+        keys: KeyArrays,
+        told: Rows,
+    ) -> None:
         self._column = column
         self._rows = rows
         self._keys = keys
         self._told = told
         images, count = column.rows, len(rows)
         found = self._found = images.find(rows)
-        fixed = all(output.size is not None for output in column.outputs)
+        fixed = all(output.size is not None for output in outputs)
         sizes = None if fixed else images.sizes(rows)
         self._views = [
-            _View(column, output, output.allocate(count, sizes), count) for output in column.outputs
+            _View(column, output, output.allocate(count, sizes), count) for output in outputs
         ]
         self.values: list[torch.Tensor | list[torch.Tensor]] = [v.room.values for v in self._views]
         self._aside: Fetched | None = None

@@ -9,6 +9,7 @@ import torch
 
 from fastcache._core.planes import emit_bytes
 from fastcache.read.buffers import STREAM_FROM, new_bytes
+from fastcache.read.device.device_finish import DeviceFinish
 from fastcache.read.recipes.recipe_rows import Sizes64, raw
 from fastcache.transforms import Operation, ReadOperation
 from fastcache.transforms.operation import Size
@@ -29,6 +30,13 @@ class Output:
         "HW": of masks.
     size : (int, int) or None
         Pixels of the result, if it is the same for all.
+    finish : DeviceFinish, optional
+        The last part of it, which may be done where batches are moved to.
+
+    Attributes
+    ----------
+    raw : Output or None
+        What is made here if `finish` is done there; None if it cannot be.
     """
 
     def __init__(
@@ -39,7 +47,13 @@ class Output:
         dtype: torch.dtype,
         layout: str,
         size: Size | None,
+        finish: DeviceFinish | None = None,
     ) -> None:
+        self.finish = finish
+        self.raw: Output | None = None
+        if finish is not None and size is not None:
+            plain = torch.uint8, "channels_last", size
+            self.raw = Output(operations, steps, finish.raw, *plain)
         self.operations = operations
         self.steps = steps
         self.size = size

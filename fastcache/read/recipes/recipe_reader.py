@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from fastcache.errors import ArgumentError
+from fastcache.read import buffers
 from fastcache.read.columns.columns import ArrayReader, Gathered, Pixels, Reader, Rows
 from fastcache.read.recipes.recipe import Made
 from fastcache.read.recipes.recipe_batch import RecipeBatch
@@ -49,7 +50,8 @@ class DrawnReader(Reader):
 
     def item(self, row: int) -> Any:
         """Return what is made of the one row that there is."""
-        gathered = self.gather(np.array([row]))
+        with buffers.finished():
+            gathered = self.gather(np.array([row]))
         if gathered.job is not None:
             gathered.job.run()
         if gathered.finish is not None:
@@ -122,7 +124,14 @@ class RecipeReader(DrawnReader):
     def gather(self, rows: Rows) -> Gathered:
         column = self._column
         column.check_sizes(rows, self._told)
-        batch = RecipeBatch(column, rows, self.keys, self._told)
+        later = buffers.finishes()
+        outputs = [o if later is None or o.raw is None else o.raw for o in column.outputs]
+        batch = RecipeBatch(column, outputs, rows, self.keys, self._told)
+        for output, values in zip(column.outputs, batch.values, strict=True):
+            if later is not None and output.raw is not None:
+                assert output.finish is not None
+                assert isinstance(values, torch.Tensor)
+                later.later(values, output.finish)
         return Gathered(self._whole(batch.values), batch, batch.size, batch.finish)
 
     def _whole(self, views: list[Any]) -> Any:
