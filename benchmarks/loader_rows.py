@@ -59,7 +59,7 @@ ROWS = (
         1.3, True, "x", ("encoded", "whole, then crop"), rate_ratio),
     Row("ArenaLoader's work for a batch of 256, its thread included, nothing to make",
         150, False, "µs", ("overhead",), _microseconds),
-    Row("the same with a recipe (flip), its work in C on 256 images of 4 x 4 included",
+    Row("the same with a recipe (flip), without its work in C",
         150, False, "µs", ("overhead, recipe",), _microseconds),
     Row("epoch → normalised float32, 2 threads / DataLoader and torchvision v2, 2 workers",
         10.0, True, "x", ("epoch", "DataLoader, torchvision"), rate_ratio),
