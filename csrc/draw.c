@@ -53,7 +53,7 @@ static fc_status resize_short(const drawing *d, const fc_step *step) {
   short_side = FC_MAX(short_side, 1);
   const int64_t high = (int64_t)(h > w ? long_side : short_side);
   const int64_t wide = (int64_t)(h > w ? short_side : long_side);
-  return fc_fold_resample(d->drawn, high, wide, step->filter);
+  return fc_fold_resample(d->drawn, high, wide, step->filter, step->number[2]);
 }
 
 /* Where the window of the centre begins; what is smaller is padded, an odd pixel at the end. */
@@ -80,7 +80,8 @@ static fc_status letter_box(const drawing *d, const fc_step *step) {
   double ratio = FC_MIN(frame_h / h, frame_w / w);
   if (!step->number[2]) ratio = FC_MIN(ratio, 1.0);
   const double new_h = FC_MAX(rint(h * ratio), 1.0), new_w = FC_MAX(rint(w * ratio), 1.0);
-  const fc_status status = fc_fold_resample(d->drawn, (int64_t)new_h, (int64_t)new_w, step->filter);
+  const fc_status status =
+      fc_fold_resample(d->drawn, (int64_t)new_h, (int64_t)new_w, step->filter, 0);
   if (status != FC_OK) return status;
   const fc_window window = {.y = -(int64_t)rint((frame_h - new_h) / 2 - 0.1),
                             .x = -(int64_t)rint((frame_w - new_w) / 2 - 0.1),
@@ -153,7 +154,8 @@ static fc_status random_resized_crop(const drawing *d, const fc_step *step) {
   }
   const fc_status status = fc_fold_window(d->drawn, &window);
   if (status != FC_OK) return status;
-  return fc_fold_resample(d->drawn, step->number[0], step->number[1], step->filter);
+  return fc_fold_resample(d->drawn, step->number[0], step->number[1], step->filter,
+                          step->number[2]);
 }
 
 /* ---- chance, colours, erasing ---- */
@@ -224,7 +226,8 @@ static fc_status erase(const drawing *d, const fc_step *step) {
 static fc_status draw_step(const drawing *d, const fc_step *step) {
   switch (step->kind) {
     case FC_RESIZE:
-      return fc_fold_resample(d->drawn, step->number[0], step->number[1], step->filter);
+      return fc_fold_resample(d->drawn, step->number[0], step->number[1], step->filter,
+                              step->number[2]);
     case FC_RESIZE_SHORT:
       return resize_short(d, step);
     case FC_CENTER_CROP:

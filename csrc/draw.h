@@ -41,7 +41,8 @@ static inline int32_t fc_fold_height(const fc_drawn *drawn) {
 static inline int32_t fc_fold_width(const fc_drawn *drawn) {
   return drawn->stage[drawn->stages - 1].geometry.out_w;
 }
-fc_status fc_fold_resample(fc_drawn *drawn, int64_t h, int64_t w, int filter);
+/* is_fast: whether a scale may be chosen at which a JPEG is decoded. */
+fc_status fc_fold_resample(fc_drawn *drawn, int64_t h, int64_t w, int filter, int is_fast);
 
 typedef struct fc_window {
   int64_t y, x, h, w; /* may leave the image */

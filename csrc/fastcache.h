@@ -216,6 +216,10 @@ typedef struct fc_image_spec {
   /* 1: resample colours multiplied by the fourth channel, their opacity, as Pillow does RGBA.
    * fc_decode ignores it and finds out from the file. */
   int32_t premultiply;
+  /* 0, or 2 or 4: fc_decode may take a JPEG at 1/2 or 1/4 of its size, where the crop has at least
+   * so many pixels for each of its resampled ones; it costs less, and pixels differ from Pillow's.
+   * Other formats, FC_NEAREST and images that are turned are decoded as ever. */
+  int32_t scale;
   uint8_t fill[4]; /* bytes of one pixel of padding */
   fc_limits limits;
 } fc_image_spec;

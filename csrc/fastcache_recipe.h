@@ -68,14 +68,14 @@ fc_status fc_visit(fc_visits *visits, int64_t count, uint32_t whose, const int64
 
 /* What each means, and its random numbers' distributions, are torchvision.transforms.v2's; sizes
  * are (h, w) and at least 1, scales from 0 to FC_MOST_SCALE, ratios from FC_LEAST_RATIO to its
- * inverse. */
+ * inverse.  fast: 1 where a JPEG may be decoded at 1/2 or 1/4 of its size if that is enough. */
 typedef enum fc_step_kind {
-  FC_RESIZE = 0,          /* number: h, w */
-  FC_RESIZE_SHORT,        /* number: shorter side, or 0; most of the longer side, or 0 */
+  FC_RESIZE = 0,          /* number: h, w, fast */
+  FC_RESIZE_SHORT,        /* number: shorter side, or 0; most of the longer side, or 0; fast */
   FC_CENTER_CROP,         /* number: h, w; what is smaller is padded with fill */
   FC_RANDOM_CROP,         /* number: h, w; left, top, right, bottom padding; fc_padding;
                              1: pad_if_needed */
-  FC_RANDOM_RESIZED_CROP, /* number: h, w; real: scale low, high, ratio low, high */
+  FC_RANDOM_RESIZED_CROP, /* number: h, w, fast; real: scale low, high, ratio low, high */
   FC_LETTER_BOX,          /* number: h, w of the frame; 1: smaller images are enlarged */
   FC_FLIP_X,              /* real: probability */
   FC_FLIP_Y,
@@ -137,6 +137,7 @@ typedef struct fc_stage {
   int32_t padding; /* fc_padding; anything but FC_PAD_CONSTANT only where size equals crop, about
                       whose edges pixels are mirrored */
   uint8_t fill[4];
+  int32_t scale;          /* as in fc_image_spec: of the first stage, if the sample is a file */
   int32_t flip_y, flip_x; /* of the stage's output */
   int32_t colours;
   fc_colour colour[FC_MOST_COLOURS];

@@ -20,7 +20,8 @@ size_t fc_cpu_cache_bytes(void);
 /* ---- resample_sink.c: the row sink ------------------------------------------------------------
  * A codec pushes source rows in order, top to bottom; finished output rows appear in the slot.
  * The sink asks for the smallest rectangle that it needs ("need": rows y0..y1, columns x0..x1 of
- * the source); a codec may make more, and says with _begin which rectangle it will push. */
+ * the source, at spec->scale if that is not 0); a codec may make more, and says with _begin which
+ * rectangle it will push. */
 typedef struct fc_sink fc_sink;
 
 typedef struct fc_rect {
@@ -110,7 +111,8 @@ typedef struct fc_request {
   const uint8_t *data; /* the whole file */
   size_t size;
   const fc_image_info *info; /* what fc_probe_bytes said of the same data */
-  /* The codec looks at channels, wide and limits; everything else is the sink's. */
+  /* The codec looks at channels, wide, limits and scale, which is 0 for all but the JPEG codec;
+   * everything else is the sink's. */
   const fc_image_spec *spec;
   fc_deadline deadline; /* looked at as often as the codec's library allows */
   fc_sink *sink;        /* planned; wants rows of spec->channels, straight (not premultiplied) */
@@ -140,6 +142,9 @@ const fc_codec *fc_codec_of(int format);
 /* Bytes of an output pixel. */
 static inline int fc_pixel_bytes(const fc_image_spec *spec) {
   return spec->wide ? 2 : spec->channels;
+}
+static inline int fc_scale_is_valid(int32_t scale) {
+  return scale == 0 || scale == 2 || scale == 4;
 }
 /* Distance of rows that a codec hands to the sink: whole cache lines, and never a multiple of a
  * page, where all rows would compete for the same cache sets. */

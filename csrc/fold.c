@@ -100,7 +100,8 @@ static fc_stage *add_stage(fc_drawn *drawn) {
 static int is_stage(const fc_stage *s) {
   int ok = fc_geometry_check(&s->geometry) == FC_OK && s->filter >= 0 &&
            s->filter < FC_FILTER_COUNT && s->padding >= FC_PAD_CONSTANT &&
-           s->padding <= FC_PAD_SYMMETRIC && s->colours >= 0 && s->colours <= FC_MOST_COLOURS;
+           s->padding <= FC_PAD_SYMMETRIC && fc_scale_is_valid(s->scale) && s->colours >= 0 &&
+           s->colours <= FC_MOST_COLOURS;
   for (int32_t i = 0; ok && i < s->colours; i++)
     ok = s->colour[i].kind >= FC_BRIGHTNESS && s->colour[i].kind <= FC_GREY;
   return ok && !(s->padding != FC_PAD_CONSTANT && is_resampled(s));
@@ -118,6 +119,7 @@ fc_status fc_fold_begin(fc_drawn *drawn, int32_t h, int32_t w, const fc_stage *b
   if (!is_stage(before) || before->geometry.src_h != h || before->geometry.src_w != w)
     return FC_E_ARGUMENT;
   *s = *before;
+  s->scale = 0; /* what is kept in the arena is never approximate */
   s->flip_y = before->flip_y != 0;
   s->flip_x = before->flip_x != 0;
   for (int is_x = 0; is_x < 2; is_x++) {
@@ -135,7 +137,16 @@ static int takes_sides(int filter) {
   return filter == FC_NEAREST || filter == FC_BOX;
 }
 
-fc_status fc_fold_resample(fc_drawn *drawn, int64_t h, int64_t w, int filter) {
+/* The largest scale that leaves at least one pixel for each of the resampled ones, as Pillow's
+ * Image.draft chooses; only the first stage sees a file. */
+static int32_t scale_of(const fc_drawn *drawn) {
+  const fc_geometry *g = &drawn->stage[0].geometry;
+  const int32_t times = FC_MIN(g->crop_h / g->size_h, g->crop_w / g->size_w);
+  if (drawn->stages > 1) return 0;
+  return times >= 4 ? 4 : times >= 2 ? 2 : 0;
+}
+
+fc_status fc_fold_resample(fc_drawn *drawn, int64_t h, int64_t w, int filter, int is_fast) {
   fc_stage *s = stage_at_hand(drawn);
   const int more_h = h != s->geometry.out_h, more_w = w != s->geometry.out_w;
   if (!more_h && !more_w) return FC_OK;
@@ -149,6 +160,7 @@ fc_status fc_fold_resample(fc_drawn *drawn, int64_t h, int64_t w, int filter) {
     if (set_axis(s, is_x, &a) != FC_OK) return FC_E_ARGUMENT;
   }
   s->filter = filter;
+  if (is_fast) s->scale = scale_of(drawn);
   return FC_OK;
 }
 

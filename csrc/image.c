@@ -85,6 +85,7 @@ static fc_image_spec copy_spec(const fc_image_spec *spec) {
   copy.filter = FC_NEAREST;
   copy.apply_orientation = 0;
   copy.premultiply = 0;
+  copy.scale = 0;
   return copy;
 }
 
@@ -201,9 +202,24 @@ static int same_size(const fc_image_info *info, const fc_image_spec *spec,
   return h == geometry->src_h && w == geometry->src_w;
 }
 
+static int is_turned(const fc_image_info *info, const fc_image_spec *spec) {
+  return spec->apply_orientation && info->orientation != 1;
+}
+
+/* The scale at which this file will be decoded. */
+static int32_t scale_of(const fc_image_spec *spec, const fc_image_info *info,
+                        const fc_geometry *g) {
+  if (info->format != FC_FORMAT_JPEG || spec->filter == FC_NEAREST || is_turned(info, spec))
+    return 0;
+  const int32_t times = FC_MIN(g->crop_h / g->size_h, g->crop_w / g->size_w);
+  return times >= spec->scale ? spec->scale : 0;
+}
+
 /* Opaque pixels need no multiplying, whatever they are resampled to. */
-static fc_image_spec spec_of_file(const fc_image_spec *spec, const fc_image_info *info) {
+static fc_image_spec spec_of_file(const fc_image_spec *spec, const fc_image_info *info,
+                                  const fc_geometry *geometry) {
   fc_image_spec own = *spec;
+  own.scale = scale_of(spec, info, geometry);
   own.premultiply = spec->channels == 4 && (info->flags & FC_IMAGE_ALPHA) != 0;
   return own;
 }
@@ -218,10 +234,10 @@ static fc_status decode(fc_decoder *decoder, const uint8_t *data, size_t size,
   if (!(info.flags & FC_IMAGE_IN_C)) return FC_NEEDS_PYTHON;
   if (spec->apply_orientation && info.flags & FC_IMAGE_ASK_ORIENTATION) return FC_NEEDS_PYTHON;
   if (!same_size(&info, spec, j->geometry)) return FC_E_CHANGED;
-  const fc_image_spec own = spec_of_file(spec, &info);
+  const fc_image_spec own = spec_of_file(spec, &info, j->geometry);
   j->request =
       (fc_request){data, size, &info, &own, fc_deadline_in(spec->limits.max_ms), decoder->sink};
-  if (spec->apply_orientation && info.orientation != 1) return decode_upright(decoder, j, detail);
+  if (is_turned(&info, spec)) return decode_upright(decoder, j, detail);
   return decode_as_stored(decoder, j, detail);
 }
 
@@ -277,14 +293,13 @@ static void add_turning(fc_scratch *scratch, const fc_image_info *info, const fc
 
 fc_scratch fc_decode_scratch(const fc_image_info *info, const fc_image_spec *spec,
                              const fc_geometry *geometry) {
-  const fc_image_spec own = spec_of_file(spec, info);
+  const fc_image_spec own = spec_of_file(spec, info, geometry);
   fc_scratch scratch = {.resampler = add(sizeof(fc_decoder), fc_sink_scratch(geometry, &own))};
   const fc_codec *codec = fc_codec_of(info->format);
   if (codec) {
     scratch.kept = codec->kept(info, &own);
     scratch.passing = codec->scratch(info, &own) - scratch.kept;
   }
-  if (spec->apply_orientation && info->orientation != 1)
-    add_turning(&scratch, info, spec, geometry);
+  if (is_turned(info, spec)) add_turning(&scratch, info, spec, geometry);
   return scratch;
 }

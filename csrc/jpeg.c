@@ -96,8 +96,14 @@ static size_t scratch(const fc_image_info *info, const fc_image_spec *spec) {
 
 /* Columns from the returned one on; libjpeg moves the left edge to a whole block.  Where chroma is
  * subsampled, upsampling looks one of its samples beyond a pixel, and a cut must stay away from
- * what is needed: libjpeg treats it as the edge of the image.  Twice that distance is kept. */
+ * what is needed: libjpeg treats it as the edge of the image.  Twice that distance is kept.
+ *
+ * At a scale libjpeg lets the inverse DCT do as much of the upsampling as it can.  Where that is
+ * not all of it, which takes sampling factors above 2, it cuts such a component too short (2.1.5):
+ * those rare images keep their columns. */
 static int32_t crop_columns(j_decompress_ptr cinfo, fc_rect need) {
+  if (cinfo->scale_denom > 1 && FC_MAX(cinfo->max_h_samp_factor, cinfo->max_v_samp_factor) > 2)
+    return 0;
   int32_t margin = cinfo->max_h_samp_factor > 1 ? 2 * cinfo->max_h_samp_factor : 0;
   int32_t right = FC_MIN((int32_t)cinfo->output_width, need.x1 + margin);
   JDIMENSION x0 = (JDIMENSION)FC_MAX(0, need.x0 - margin);
@@ -180,6 +186,8 @@ static fc_status decode(fc_jpeg *jpeg, const fc_request *r, int own_entropy) {
 
   cinfo->out_color_space = output_colours(r->info->components);
   cinfo->dct_method = JDCT_ISLOW;
+  cinfo->scale_num = 1;
+  cinfo->scale_denom = (unsigned)FC_MAX(r->spec->scale, 1);
   cinfo->mem->max_memory_to_use = (long)codec_bytes(r->info);
   jpeg_start_decompress(cinfo);
   if (is_guessed(cinfo)) return FC_NEEDS_PYTHON;

@@ -20,6 +20,7 @@ static int is_stage_valid(const fc_stage *stage, const fc_image_spec *spec) {
   ok = ok && is_size_valid(g->src_h, g->src_w) && is_size_valid(g->out_h, g->out_w);
   ok = ok && stage->filter >= 0 && stage->filter < FC_FILTER_COUNT;
   ok = ok && stage->padding >= FC_PAD_CONSTANT && stage->padding <= FC_PAD_SYMMETRIC;
+  ok = ok && fc_scale_is_valid(stage->scale);
   const int is_copy = g->size_h == g->crop_h && g->size_w == g->crop_w;
   ok = ok && (stage->padding == FC_PAD_CONSTANT || is_copy);
   return ok && stage->colours >= 0 && stage->colours <= FC_MOST_COLOURS &&
@@ -224,6 +225,7 @@ fc_status fc_make_sample(fc_maker *maker, const fc_sample *sample, const fc_imag
   fc_image_spec own = *spec;
   for (int i = 0; i <= last && status == FC_OK; i++, stage++) {
     own.filter = stage->filter;
+    own.scale = from.stride ? 0 : stage->scale;
     memcpy(own.fill, stage->fill, sizeof own.fill);
     if (i == last && !stage->colours) {
       status = finish_stage(maker, &from, &own, stage, emitter, out, ahead, detail);
@@ -246,7 +248,7 @@ fc_status fc_make_sample(fc_maker *maker, const fc_sample *sample, const fc_imag
 
 fc_ahead fc_stage_ahead(const fc_sample *sample, const fc_image_spec *spec, const fc_stage *stage) {
   const fc_geometry *g = &stage->geometry;
-  const fc_span y = fc_span_y(g), x = fc_span_x(g);
+  const fc_span y = fc_span_y(g, 0), x = fc_span_x(g, 0);
   const size_t pixel = (size_t)fc_pixel_bytes(spec);
   const int64_t top = (int64_t)y.first * y.in / y.size, left = (int64_t)x.first * x.in / x.size;
   const int64_t rows = (int64_t)y.count * y.in / y.size, columns = (int64_t)x.count * x.in / x.size;

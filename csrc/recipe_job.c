@@ -58,6 +58,7 @@ static void draw_mask(fc_drawn *drawn, const fc_image_spec *spec) {
   for (int i = 0; i < drawn->stages; i++) {
     fc_stage *stage = &drawn->stage[i];
     stage->filter = FC_NEAREST;
+    stage->scale = 0;
     stage->colours = 0;
     memcpy(stage->fill, spec->fill, sizeof stage->fill);
   }

@@ -17,6 +17,7 @@ fc_status fc_geometry_check(const fc_geometry *g) {
 int fc_spec_is_valid(const fc_image_spec *spec) {
   const int channels = spec->channels;
   if (spec->filter < 0 || spec->filter >= FC_FILTER_COUNT) return 0;
+  if (!fc_scale_is_valid(spec->scale)) return 0;
   return channels == 1 || (!spec->wide && (channels == 3 || channels == 4));
 }
 
@@ -80,7 +81,9 @@ fc_status fc_resample(const uint8_t *source, size_t source_stride, const fc_geom
   fc_sink *sink = fc_sink_new();
   uint8_t *copy = malloc(row + FC_ROW_SLACK);
   fc_status status = FC_E_NOMEM;
-  if (sink && copy) status = fc_sink_plan(sink, g, spec, out, out_stride);
+  fc_image_spec own = *spec;
+  own.scale = 0; /* these pixels have their size already */
+  if (sink && copy) status = fc_sink_plan(sink, g, &own, out, out_stride);
   if (status == FC_OK) {
     const size_t size = (size_t)(g->src_h - 1) * source_stride + row;
     fc_push_pixels(sink, source, source_stride, size, fc_pixel_bytes(spec), copy);

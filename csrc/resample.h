@@ -43,10 +43,13 @@ typedef struct fc_axis {
   size_t pitch;
 } fc_axis;
 
-/* One direction of a geometry: output positions [first, first + count) of `in` resampled to `size`.
+/* One direction of a geometry: output positions [first, first + count) of `size` that the crop is
+ * resampled to.  The crop touches the source's positions [begin, begin + in); it starts `offset`
+ * behind `begin` and is `length` long, both whole numbers unless the source is decoded at a scale.
  */
 typedef struct fc_span {
-  int32_t in, size, first, count;
+  int32_t in, size, first, count, begin;
+  double offset, length;
 } fc_span;
 
 static inline uint16_t fc_high_start(int32_t taps) {
@@ -84,8 +87,9 @@ typedef struct fc_carver {
 } fc_carver;
 void *fc_carve(fc_carver *carver, size_t count, size_t size);
 
-fc_span fc_span_y(const fc_geometry *geometry);
-fc_span fc_span_x(const fc_geometry *geometry);
+/* scale: at which the source comes, as in fc_image_spec. */
+fc_span fc_span_y(const fc_geometry *geometry, int32_t scale);
+fc_span fc_span_x(const fc_geometry *geometry, int32_t scale);
 /* Most weights that an output position can have. */
 int32_t fc_axis_taps(const fc_span *span, int filter);
 /* Most source positions that an axis can need. */

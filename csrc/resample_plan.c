@@ -38,24 +38,33 @@ void *fc_carve(fc_carver *carver, size_t count, size_t size) {
 
 /* ---- sizes ---- */
 
-/* The part of one direction's window that lies in the resampled image. */
-static fc_span span_of(int32_t crop, int32_t size, int32_t window, int32_t out) {
-  int64_t first = FC_MAX(window, 0);
-  int64_t end = FC_MIN((int64_t)window + out, size);
-  fc_span span = {crop, size, (int32_t)FC_MIN(first, size), (int32_t)FC_MAX(end - first, 0)};
-  return span;
+/* The part of one direction's window that lies in the resampled image.  At a scale a position of
+ * the source is the mean of so many, and the crop may begin and end within one. */
+static fc_span span_of(int32_t crop, int32_t cropped, int32_t size, int32_t window, int32_t out,
+                       int32_t scale) {
+  const int64_t first = FC_MAX(window, 0);
+  const int64_t end = FC_MIN((int64_t)window + out, size);
+  const int32_t parts = FC_MAX(scale, 1), begin = crop / parts;
+  const int32_t last = (crop + (cropped - 1)) / parts;
+  return (fc_span){.in = last - begin + 1,
+                   .size = size,
+                   .first = (int32_t)FC_MIN(first, size),
+                   .count = (int32_t)FC_MAX(end - first, 0),
+                   .begin = begin,
+                   .offset = (double)(crop % parts) / parts,
+                   .length = (double)cropped / parts};
 }
 
-fc_span fc_span_y(const fc_geometry *g) {
-  return span_of(g->crop_h, g->size_h, g->win_y, g->out_h);
+fc_span fc_span_y(const fc_geometry *g, int32_t scale) {
+  return span_of(g->crop_y, g->crop_h, g->size_h, g->win_y, g->out_h, scale);
 }
 
-fc_span fc_span_x(const fc_geometry *g) {
-  return span_of(g->crop_w, g->size_w, g->win_x, g->out_w);
+fc_span fc_span_x(const fc_geometry *g, int32_t scale) {
+  return span_of(g->crop_x, g->crop_w, g->size_w, g->win_x, g->out_w, scale);
 }
 
 INLINE double scale_of(const fc_span *span) {
-  return (double)span->in / span->size;
+  return span->length / span->size;
 }
 
 INLINE double reach_of(const fc_span *span, int filter) {
@@ -117,11 +126,11 @@ INLINE void find_windows(chunk *restrict c, const fc_span *span, double scale, d
   /* Lanes beyond the last position repeat it, so that nothing lies outside the tables. */
   const double first = (double)span->first + at;
   const double last = (double)span->first + (span->count - 1);
-  const double in = span->in;
+  const double in = span->in, offset = span->offset;
   for (int j = 0; j < LANES; j++) {
     double place = first + j;
     place = place < last ? place : last;
-    c->center[j] = (place + 0.5) * scale;
+    c->center[j] = (place + 0.5) * scale + offset;
   }
   for (int j = 0; j < LANES; j++) {
     double lo = c->center[j] - reach + 0.5, hi = c->center[j] + reach + 0.5;
@@ -254,6 +263,7 @@ static int32_t common_divisor(int32_t a, int32_t b) {
  * last bit of a weight decides, and FC_PASS_HIGH does not have Pillow's last bits.  It has them all
  * where the denominator is a power of two. */
 static int ties_are_common(const fc_span *span) {
+  if (span->length != span->in) return 0; /* a crop that begins within a position */
   const int32_t divisor = common_divisor(span->in, span->size);
   const int32_t p = span->in / divisor, q = span->size / divisor;
   if (p < q) return q <= 64 && (q & (q - 1)) != 0;

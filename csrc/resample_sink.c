@@ -124,7 +124,7 @@ static size_t count_bytes(fc_sink *sink, const fc_span *y, const fc_span *x,
 }
 
 size_t fc_sink_scratch(const fc_geometry *geometry, const fc_image_spec *spec) {
-  const fc_span y = fc_span_y(geometry), x = fc_span_x(geometry);
+  const fc_span y = fc_span_y(geometry, spec->scale), x = fc_span_x(geometry, spec->scale);
   fc_sink sink = {.kernels = fc_kernels_get()};
   return count_bytes(&sink, &y, &x, spec, order_of(&y, &x, spec->filter));
 }
@@ -134,7 +134,7 @@ static void take_nothing(void *to, int32_t y, const uint8_t *row) {
 }
 
 size_t fc_sink_most(const fc_geometry *geometry, const fc_image_spec *spec) {
-  const fc_span y = fc_span_y(geometry), x = fc_span_x(geometry);
+  const fc_span y = fc_span_y(geometry, spec->scale), x = fc_span_x(geometry, spec->scale);
   fc_sink sink = {.kernels = fc_kernels_get(),
                   .to = {.taker = {take_nothing, NULL},
                          .w = geometry->out_w,
@@ -196,7 +196,7 @@ static fc_status plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec *
   sink->x.axis.count = sink->x.axis.lo = sink->x.axis.hi = 0;
   fc_sink_fetch(sink, NULL);
   const size_t channels = (size_t)fc_pixel_bytes(spec);
-  const fc_span y = fc_span_y(g), x = fc_span_x(g);
+  const fc_span y = fc_span_y(g, spec->scale), x = fc_span_x(g, spec->scale);
   if (spec->wide && spec->filter != FC_NEAREST && order_of(&y, &x, spec->filter) != NEITHER)
     return FC_NEEDS_PYTHON;
   fc_rect inside = {0, 0, 0, 0};
@@ -219,10 +219,10 @@ static fc_status plan(fc_sink *sink, const fc_geometry *g, const fc_image_spec *
   sink->ring_bytes = sink->out_bytes;
   if (sink->order == DOWN_FIRST)
     sink->ring_bytes = (size_t)(sink->x.axis.hi - sink->x.axis.lo) * channels;
-  sink->y.lo += g->crop_y;
-  sink->y.hi += g->crop_y;
-  sink->x.axis.lo += g->crop_x;
-  sink->x.axis.hi += g->crop_x;
+  sink->y.lo += y.begin;
+  sink->y.hi += y.begin;
+  sink->x.axis.lo += x.begin;
+  sink->x.axis.hi += x.begin;
   fc_sink_begin(sink, sink->y.lo, sink->x.axis.lo);
   return FC_OK;
 }

@@ -54,16 +54,16 @@ static int is_jitter(const fc_step *s) {
 static int keeps_rules(const fc_step *s) {
   switch (s->kind) {
     case FC_RESIZE:
-      return is_size(s) && is_filter(s->filter);
+      return is_size(s) && is_filter(s->filter) && is_flag(s->number[2]);
     case FC_RESIZE_SHORT:
-      return is_short_side(s) && is_filter(s->filter);
+      return is_short_side(s) && is_filter(s->filter) && is_flag(s->number[2]);
     case FC_CENTER_CROP:
       return is_size(s);
     case FC_RANDOM_CROP:
       return is_random_crop(s);
     case FC_RANDOM_RESIZED_CROP:
       return is_size(s) && is_filter(s->filter) && is_range(s->real, 0, FC_MOST_SCALE) &&
-             is_ratio(s->real + 2);
+             is_ratio(s->real + 2) && is_flag(s->number[2]);
     case FC_LETTER_BOX:
       return is_size(s) && is_filter(s->filter) && is_flag(s->number[2]);
     case FC_FLIP_X:

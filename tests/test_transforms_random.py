@@ -15,6 +15,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 OPERATIONS = [
     T.Resize(256),
+    T.Resize(256, fast_scale=True),
     T.CenterCrop(224),
     T.LetterBox(640),
     T.ToDtype("bfloat16", scale=True),
@@ -23,6 +24,7 @@ OPERATIONS = [
     T.RandomCrop(32, (1, 2), fill=(1, 2, 3), padding_mode="edge"),
     T.RandomCrop([32], (1, 2, 3, 4)),
     T.RandomResizedCrop(224),
+    T.RandomResizedCrop(224, fast_scale=True),
     T.RandomResizedCrop((5, 6), (0.2, 0.9), (0.5, 2), "bicubic", antialias=None),
     T.RandomHorizontalFlip(),
     T.RandomVerticalFlip(0.25),

@@ -14,9 +14,10 @@ const char *core_cpu(void);
 const char *core_cpu_error(void); /* NULL if there is none */
 
 /* ---- JPEG ---- */
-/* Make a picture with gradients, edges and grain; *data is to be freed with free(). */
-int core_jpeg_make(int width, int height, int quality, int is_420, unsigned seed, uint8_t **data,
-                   size_t *size);
+/* Make a picture of RGB pixels, or if that is NULL with gradients, edges and grain; *data is to be
+ * freed with free(). */
+int core_jpeg_make(int width, int height, int quality, int is_420, unsigned seed,
+                   const uint8_t *pixels, uint8_t **data, size_t *size);
 int core_jpeg_size(const uint8_t *data, size_t size, int *width, int *height);
 /* The limit: libjpeg alone, every row of the picture as RGB into the same memory. */
 int core_jpeg_decode(const uint8_t *data, size_t size, uint8_t *pixels, size_t capacity);
@@ -100,9 +101,10 @@ typedef struct core_crops core_crops;
 core_crops *core_crops_new(void);
 void core_crops_free(core_crops *crops);
 /* fc_make_from_file, which decodes what the crop needs; or, if `pixels` is not NULL, the whole
- * picture is decoded there, and the same crop made of that.  out: 224 * 224 * 3 bytes. */
+ * picture is decoded there, and the same crop made of that.  is_fast: at 1/2 or 1/4 of the size
+ * where that is enough.  out: 224 * 224 * 3 bytes. */
 int core_crops_make(core_crops *crops, const uint8_t *data, size_t size, uint64_t sample,
-                    uint8_t *pixels, uint8_t *out);
+                    int is_fast, uint8_t *pixels, uint8_t *out);
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,7 @@
 namespace {
 
 constexpr size_t kMostPhotos = 500;
+constexpr int kBicubic = 4;
 
 struct Photos {
   std::vector<std::vector<uint8_t>> files;
@@ -50,8 +51,8 @@ std::vector<std::vector<uint8_t>> make_photos() {
     uint8_t *data = nullptr;
     size_t size = 0;
     const int *shape = sizes[i % 6];
-    if (core_jpeg_make(shape[0], shape[1], 75 + static_cast<int>(i) % 21, i % 4 != 0, i, &data,
-                       &size))
+    if (core_jpeg_make(shape[0], shape[1], 75 + static_cast<int>(i) % 21, i % 4 != 0, i, nullptr,
+                       &data, &size))
       throw std::runtime_error("libjpeg could not make a picture");
     files.emplace_back(data, data + size);
     std::free(data);
@@ -78,6 +79,32 @@ std::shared_ptr<Photos> load_photos(const std::string &folder) {
   }
   if (photos->files.empty()) throw std::runtime_error("no JPEG files in " + folder);
   return photos;
+}
+
+// Every tenth of the photographs, enlarged: what cameras make of the same scenes, but smoother.
+std::shared_ptr<Photos> enlarge(const Photos &photos, int times) {
+  auto large = std::make_shared<Photos>();
+  std::vector<uint8_t> small(photos.pixels.size());
+  large->pixels.resize(small.size() * size_t(times) * size_t(times));
+  for (size_t i = 0; i < photos.files.size(); i += photos.files.size() < 100 ? 1 : 10) {
+    const auto &file = photos.files[i];
+    core_shape shape = {};
+    shape.channels = 3;
+    shape.filter = kBicubic;
+    uint8_t *data = nullptr;
+    size_t size = 0;
+    if (core_jpeg_size(file.data(), file.size(), &shape.width, &shape.height) ||
+        core_jpeg_decode(file.data(), file.size(), small.data(), small.size()))
+      continue;
+    shape.size_h = shape.crop_h = shape.height * times;
+    shape.size_w = shape.crop_w = shape.width * times;
+    if (core_resample(&shape, small.data(), large->pixels.data()) ||
+        core_jpeg_make(shape.crop_w, shape.crop_h, 90, 1, 0, large->pixels.data(), &data, &size))
+      throw std::runtime_error("a photograph could not be enlarged");
+    large->files.emplace_back(data, data + size);
+    std::free(data);
+  }
+  return large;
 }
 
 void report(benchmark::State &state, const Photos &photos, double limit, double ours) {
@@ -124,8 +151,9 @@ void ours(benchmark::State &state, std::shared_ptr<Photos> photos, int side, int
   report(state, *photos, limit_total, total);
 }
 
-// Random resized crops, in turns with the same crops of the whole picture.
-void crops(benchmark::State &state, std::shared_ptr<Photos> photos) {
+// Random resized crops, in turns with the same crops of the whole picture; or, if is_fast, at 1/2
+// or 1/4 of the size where that is enough, in turns with the same crops at all of it.
+void crops(benchmark::State &state, std::shared_ptr<Photos> photos, int is_fast) {
   std::unique_ptr<core_crops, void (*)(core_crops *)> making(core_crops_new(), core_crops_free);
   std::vector<uint8_t> out(224 * 224 * 3);
   double whole = 0, total = 0;
@@ -136,12 +164,12 @@ void crops(benchmark::State &state, std::shared_ptr<Photos> photos) {
       int failed = 0;
       sample++;
       whole += seconds([&] {
-        failed |= core_crops_make(making.get(), file.data(), file.size(), sample,
-                                  photos->pixels.data(), out.data());
+        failed |= core_crops_make(making.get(), file.data(), file.size(), sample, 0,
+                                  is_fast ? nullptr : photos->pixels.data(), out.data());
       });
       pass += seconds([&] {
-        failed |=
-            core_crops_make(making.get(), file.data(), file.size(), sample, nullptr, out.data());
+        failed |= core_crops_make(making.get(), file.data(), file.size(), sample, is_fast, nullptr,
+                                  out.data());
       });
       if (failed) return state.SkipWithError("fc_make refuses what libjpeg decodes");
     }
@@ -166,5 +194,13 @@ void register_decode(const std::string &folder) {
   set(benchmark::RegisterBenchmark("decode/fc_decode, side 256, centre 224",
                                    [=](benchmark::State &s) { ours(s, photos, 256, 224); }));
   set(benchmark::RegisterBenchmark("decode/fc_make_from_file, RandomResizedCrop 224, flip",
-                                   [=](benchmark::State &state) { crops(state, photos); }));
+                                   [=](benchmark::State &state) { crops(state, photos, 0); }));
+  for (int times = 1; times <= 4; times *= 2) {
+    const auto name = "decode/fast_scale, RandomResizedCrop 224, photos x " + std::to_string(times);
+    const auto kept = std::make_shared<std::shared_ptr<Photos>>(times == 1 ? photos : nullptr);
+    set(benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State &state) {
+      if (!*kept) *kept = enlarge(*photos, times);
+      crops(state, *kept, 1);
+    }));
+  }
 }

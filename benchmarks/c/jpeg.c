@@ -41,8 +41,8 @@ static void paint_row(uint8_t *row, int width, int y, unsigned *state) {
   }
 }
 
-int core_jpeg_make(int width, int height, int quality, int is_420, unsigned seed, uint8_t **data,
-                   size_t *size) {
+int core_jpeg_make(int width, int height, int quality, int is_420, unsigned seed,
+                   const uint8_t *pixels, uint8_t **data, size_t *size) {
   struct jpeg_compress_struct codec;
   escape e;
   unsigned char *volatile row = NULL;
@@ -69,7 +69,10 @@ int core_jpeg_make(int width, int height, int quality, int is_420, unsigned seed
   unsigned state = seed;
   for (int y = 0; y < height; y++) {
     JSAMPROW rows[1] = {row};
-    paint_row(row, width, y, &state);
+    if (pixels)
+      memcpy(row, pixels + (size_t)y * (size_t)width * 3, (size_t)width * 3);
+    else
+      paint_row(row, width, y, &state);
     jpeg_write_scanlines(&codec, rows, 1);
   }
   jpeg_finish_compress(&codec);

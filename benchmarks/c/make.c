@@ -121,7 +121,7 @@ void core_crops_free(core_crops *crops) {
 }
 
 int core_crops_make(core_crops *crops, const uint8_t *data, size_t size, uint64_t sample,
-                    uint8_t *pixels, uint8_t *out) {
+                    int is_fast, uint8_t *pixels, uint8_t *out) {
   const core_make make = {.resized = 1, .side = 224};
   const fc_key key = {.seed = 1, .sample = sample};
   const fc_image_spec spec = {.channels = 3, .limits = fc_default_limits};
@@ -130,7 +130,9 @@ int core_crops_make(core_crops *crops, const uint8_t *data, size_t size, uint64_
   fc_drawn drawn;
   int h, w, at;
   if (core_jpeg_size(data, size, &w, &h)) return 1;
-  if (fc_draw(steps, steps_of(&make, steps), &key, h, w, NULL, &drawn, &at) != FC_OK) return 1;
+  const int count = steps_of(&make, steps);
+  steps[0].number[2] = is_fast;
+  if (fc_draw(steps, count, &key, h, w, NULL, &drawn, &at) != FC_OK) return 1;
   if (!pixels)
     return fc_make_from_file(crops->maker, data, size, &spec, &drawn, &key, &emit, out, &at) !=
            FC_OK;

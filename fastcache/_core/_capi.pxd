@@ -145,6 +145,7 @@ cdef extern from "fastcache.h" nogil:
         int32_t apply_orientation
         int32_t wide
         int32_t premultiply
+        int32_t scale
         uint8_t fill[4]
         fc_limits limits
 

@@ -62,6 +62,7 @@ cdef extern from "fastcache_recipe.h" nogil:
         int32_t filter
         int32_t padding
         uint8_t fill[4]
+        int32_t scale
         int32_t flip_y
         int32_t flip_x
         int32_t colours

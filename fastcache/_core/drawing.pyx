@@ -44,6 +44,7 @@ def offsets():
             "filter": <size_t> &s.filter - stage,
             "padding": <size_t> &s.padding - stage,
             "fill": <size_t> &s.fill[0] - stage,
+            "scale": <size_t> &s.scale - stage,
             "flip_y": <size_t> &s.flip_y - stage,
             "flip_x": <size_t> &s.flip_x - stage,
             "colours": <size_t> &s.colours - stage,

@@ -30,12 +30,17 @@ def normalize_store(store: object) -> tuple[Operation, ...]:
     ------
     ArgumentError
         For anything else; the message says where callables belong. For a ToDtype that is not last,
-        or of a type that arenas do not have.
+        or of a type that arenas do not have. For a Resize with `fast_scale`.
     """
     if store is None:
         return ()
     if isinstance(store, Operation):
         check_last((store,))
+        if getattr(store, "fast_scale", False):
+            raise ArgumentError(
+                f"store={store!r}: what is kept are Pillow's pixels; leave out fast_scale, or give "
+                "this Resize as transform="
+            )
         return (store,)
     if isinstance(store, ReadOperation):
         raise ArgumentError(

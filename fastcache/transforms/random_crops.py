@@ -117,6 +117,9 @@ class RandomResizedCrop(ReadOperation):
         As in :class:`Resize`.
     antialias : True
         As Pillow has it always.
+    fast_scale : bool
+        Whether JPEG files may be decoded at 1/2 or 1/4 of their size where that is enough, as in
+        :class:`Resize`.
 
     Raises
     ------
@@ -142,6 +145,7 @@ class RandomResizedCrop(ReadOperation):
     ratio: tuple[float, float]
     interpolation: str
     antialias: bool
+    fast_scale: bool
 
     def __init__(
         self,
@@ -150,6 +154,7 @@ class RandomResizedCrop(ReadOperation):
         ratio: Sequence[float] = (3 / 4, 4 / 3),
         interpolation: object = "bilinear",
         antialias: bool | None = True,
+        fast_scale: bool = False,
     ) -> None:
         if antialias is not True and antialias is not None:
             raise ArgumentError(
@@ -162,11 +167,13 @@ class RandomResizedCrop(ReadOperation):
         object.__setattr__(self, "ratio", check_ratio(ratio, "RandomResizedCrop: ratio"))
         object.__setattr__(self, "interpolation", check_filter(interpolation))
         object.__setattr__(self, "antialias", True)
+        fast = check_flag(fast_scale, "RandomResizedCrop: fast_scale")
+        object.__setattr__(self, "fast_scale", fast)
 
     def steps(self) -> Steps:
-        bounds = (*self.scale, *self.ratio)
+        number, bounds = (*self.size, int(self.fast_scale)), (*self.scale, *self.ratio)
         filter_ = self.interpolation
-        return one_step("random_resized_crop", self.size, bounds, interpolation=filter_)
+        return one_step("random_resized_crop", number, bounds, interpolation=filter_)
 
     def fixed_size(self, size: Size | None) -> Size | None:
         return self.size

@@ -48,6 +48,7 @@ STAGE = np.dtype(
         ("filter", np.int32),
         ("padding", np.int32),
         ("fill", np.uint8, 4),
+        ("scale", np.int32),
         ("flip_y", np.int32),
         ("flip_x", np.int32),
         ("colours", np.int32),

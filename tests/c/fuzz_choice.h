@@ -62,13 +62,14 @@ static inline fc_geometry fuzz_copy_geometry(const fc_geometry *g) {
 }
 
 static inline fc_image_spec fuzz_pick_spec(fuzz_choice *choice, const fc_limits *limits) {
-  static const int32_t channels[4] = {3, 1, 4, 1};
+  static const int32_t channels[4] = {3, 1, 4, 1}, scales[4] = {0, 2, 4, 4};
   const int32_t bits = fuzz_pick(choice, 0, 0xffff);
   return (fc_image_spec){.channels = channels[bits & 3],
                          .wide = (bits & 3) == 3,
                          .filter = (bits >> 2) % FC_FILTER_COUNT,
                          .apply_orientation = bits >> 8 & 1,
                          .premultiply = bits >> 9 & 1,
+                         .scale = scales[bits >> 10 & 3],
                          .fill = {9, 8, 7, 6},
                          .limits = *limits};
 }

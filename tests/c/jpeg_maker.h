@@ -192,8 +192,9 @@ static inline void set_orientation(jpeg_file *file, int orientation) {
   *file = (jpeg_file){data, file->size + sizeof exif};
 }
 
-/* All pixels, in the codec's own components, as Pillow's settings give them. */
-static inline uint8_t *decode_plainly(const jpeg_file *file, int components) {
+/* All pixels, in the codec's own components, as Pillow's settings give them, at 1 / scale of the
+ * size; each side is rounded up. */
+static inline uint8_t *decode_at_scale(const jpeg_file *file, int components, int scale) {
   struct jpeg_decompress_struct cinfo = {0};
   struct jpeg_error_mgr errors;
   cinfo.err = jpeg_std_error(&errors);
@@ -201,6 +202,8 @@ static inline uint8_t *decode_plainly(const jpeg_file *file, int components) {
   jpeg_mem_src(&cinfo, file->data, file->size);
   jpeg_read_header(&cinfo, TRUE);
   cinfo.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
+  cinfo.scale_num = 1;
+  cinfo.scale_denom = (unsigned)scale;
   jpeg_start_decompress(&cinfo);
   size_t stride = (size_t)cinfo.output_width * (size_t)components;
   uint8_t *pixels = check_alloc(stride * cinfo.output_height);
@@ -211,6 +214,10 @@ static inline uint8_t *decode_plainly(const jpeg_file *file, int components) {
   jpeg_finish_decompress(&cinfo);
   jpeg_destroy_decompress(&cinfo);
   return pixels;
+}
+
+static inline uint8_t *decode_plainly(const jpeg_file *file, int components) {
+  return decode_at_scale(file, components, 1);
 }
 
 #endif

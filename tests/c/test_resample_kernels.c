@@ -106,6 +106,11 @@ static fc_span random_span(int most) {
   fc_span span = {.in = between(1, most), .size = between(1, most)};
   if (between(0, 1)) span.size = span.in * 100 / between(40, 180) + 1;
   if (span.size == span.in) span.size++; /* equal sizes have no weights */
+  span.length = span.in;
+  if (span.in > span.size + 2 && between(0, 1)) { /* as where a JPEG is decoded at a scale */
+    span.offset = between(0, 3) / 4.0;
+    span.length -= span.offset + between(0, 3) / 4.0;
+  }
   span.first = between(0, 3) ? 0 : between(0, span.size - 1);
   span.count = between(0, 3) ? span.size - span.first : between(1, span.size - span.first);
   return span;
@@ -122,7 +127,7 @@ static void check_kernels(const fc_kernels *kernels) {
     check_down(kernels, &span, filter, (size_t)between(1, most * 2));
   }
   /* More weights than a row of tables in the first cache holds. */
-  const fc_span long_span = {65535, 2, 0, 2};
+  const fc_span long_span = {.in = 65535, .size = 2, .count = 2, .length = 65535};
   for (int i = 0; i < 3; i++) check_across(kernels, &long_span, FC_LANCZOS, channel_counts[i]);
   check_down(kernels, &long_span, FC_LANCZOS, 100);
 }
