@@ -38,6 +38,19 @@ def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
         raise ArgumentError(f"{name}={value!r}: this version has {choices}")
 
 
+def _check_home(home: object) -> None:
+    if home in get_args(Home):
+        return
+    if isinstance(home, str) and home.partition(":")[0] == "cuda":
+        raise ArgumentError(
+            f"home={home!r} is for ArenaDataset and open, which fill or read memory first and then "
+            'put it on the device: plan that with home="ram"; the plan of such a dataset says what '
+            "the device needs"
+        )
+    choices = ", ".join(map(repr, get_args(Home)))
+    raise ArgumentError(f'home={home!r}: choose {choices}, or "cuda" (a device\'s memory)')
+
+
 @dataclass(frozen=True)
 class FillOptions:
     """Arguments of :class:`fastcache.ArenaDataset` that concern the fill; meanings stand there."""
@@ -63,7 +76,7 @@ class FillOptions:
         _one_of("color", self.color, (*get_args(Color), None))
         _one_of("exif", self.exif, get_args(Exif))
         _one_of("keep", self.keep, get_args(Keep))
-        _one_of("home", self.home, get_args(Home))
+        _check_home(self.home)
         if self.keep == "encoded" and (self.home == "disk" or self.cache_dir is not None):
             raise ArgumentError(
                 'keep="encoded" keeps files in memory as they are; on a disk they would be there '

@@ -347,3 +347,12 @@ def test_memory_that_planning_lacks_is_told(class_folder, monkeypatch):
     monkeypatch.setattr("fastcache.fill.estimate.planning.Preparation", short)
     with pytest.raises(NoMemoryError, match=r"planning: .*3 GiB.*leaves .*limit: .*limit="):
         fc.plan_for(class_folder)
+
+
+@pytest.mark.parametrize(
+    ("home", "told"),
+    [("cuda", 'plan that with home="ram"'), ("cuda:1", "ArenaDataset and open"), ("gpu", "'disk'")],
+)
+def test_homes_that_a_plan_does_not_know(class_folder, home, told):
+    with pytest.raises(ArgumentError, match=told):
+        fc.plan_for(class_folder, home=home)
