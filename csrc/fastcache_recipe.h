@@ -45,24 +45,23 @@ double fc_random_beta(fc_random *random, double a, double b);
 /* ---- visits: how often each sample was asked for, counted by all who ask --------------------- */
 
 /* Counters that processes may share: no addresses, no locks; all zeros at first.  They count within
- * a *turn*: each begins where an epoch is told, or where others visit than those of the turn at
- * hand, and all samples are unvisited in it.  Nothing is cleared for that: a word tells which turn
- * it is of, and counts only there. */
+ * a *turn*, which begins where an epoch is told: all samples are unvisited in it.  Nothing is
+ * cleared for that: a word tells which turn it is of, and counts only there. */
 typedef struct fc_visits {
-  _Atomic uint64_t turn;     /* of whom it is << 32 | number */
+  _Atomic uint64_t turn;     /* its number */
   _Atomic uint64_t epoch[2]; /* of turns with even and with odd numbers: epoch + 1; 0: none */
   _Atomic uint32_t word[];   /* one per sample: FC_VISIT_BITS of visits, above them the turn */
 } fc_visits;
 #define FC_VISIT_BITS 20 /* of more visits than these can tell, the count stays where it is */
 /* Bytes of counters for so many samples; 0 for a number below 0 or too large. */
 size_t fc_visits_bytes(int64_t count);
-/* Begin a turn of nobody (0) in some epoch, also if it is the same one again. */
+/* Begin a turn in some epoch, also if it is the same one again. */
 fc_status fc_visits_tell(fc_visits *visits, int64_t count, uint64_t epoch);
 /* Count a visit of each of `n` rows, in their order.  times[i]: visits of rows[i] before, in this
- * turn.  *epoch: epoch + 1, as it was last told to nobody, or 0.  A row that is not there is
- * FC_E_ARGUMENT, and none is counted then. */
-fc_status fc_visit(fc_visits *visits, int64_t count, uint32_t whose, const int64_t *rows, size_t n,
-                   uint32_t *times, uint64_t *epoch);
+ * turn.  *epoch: epoch + 1 as it was last told, or 0.  A row that is not there is FC_E_ARGUMENT,
+ * and none is counted then. */
+fc_status fc_visit(fc_visits *visits, int64_t count, const int64_t *rows, size_t n, uint32_t *times,
+                   uint64_t *epoch);
 
 /* ---- steps ---------------------------------------------------------------------------------- */
 

@@ -37,7 +37,7 @@ class Fixed:
 
 def settled(ds):
     """Have a dataset draw the same for a sample whenever it is read."""
-    ds._reader._keys = Fixed()
+    ds._pipeline.keys = Fixed()
     return ds
 
 

@@ -28,8 +28,8 @@ cdef extern from "fastcache_recipe.h" nogil:
 
     size_t fc_visits_bytes(int64_t count) noexcept
     fc_status fc_visits_tell(fc_visits *visits, int64_t count, uint64_t epoch) noexcept
-    fc_status fc_visit(fc_visits *visits, int64_t count, uint32_t whose, const int64_t *rows,
-                       size_t n, uint32_t *times, uint64_t *epoch) noexcept
+    fc_status fc_visit(fc_visits *visits, int64_t count, const int64_t *rows, size_t n,
+                       uint32_t *times, uint64_t *epoch) noexcept
 
     ctypedef struct fc_step:
         int32_t kind

@@ -46,11 +46,10 @@ cdef class Visits:
         if status != FC_OK:
             raise ArgumentError(f"epoch={epoch} is too large")
 
-    def visit(self, uint32_t whose, const int64_t[::1] rows, uint32_t[::1] times):
+    def visit(self, const int64_t[::1] rows, uint32_t[::1] times):
         """Count a visit of each row; write how often it was visited before, and return the epoch.
 
-        `whose` turn it is decides with whom they are counted: 0 for the epoch that was told.
-        Counters begin anew where that changes. Returns None if no epoch was ever told.
+        Counters begin anew with each epoch that is told. Returns None if none ever was.
         """
         cdef size_t n = rows.shape[0]
         if times.shape[0] != rows.shape[0]:
@@ -61,7 +60,7 @@ cdef class Visits:
         cdef const int64_t *first = &rows[0] if n else NULL
         cdef uint32_t *out = &times[0] if n else NULL
         with nogil:
-            status = _capi_recipe.fc_visit(visits, self.count, whose, first, n, out, &epoch)
+            status = _capi_recipe.fc_visit(visits, self.count, first, n, out, &epoch)
         if status != FC_OK:
             raise ArgumentError(f"a row is not one of 0..{self.count - 1}")
         return epoch - 1 if epoch else None

@@ -227,7 +227,7 @@ class Arena(SavedArena):
             raise BufferError(
                 f"{doing}: arrays or tensors over the arena are still alive "
                 f"({', '.join(users) or 'made from another arena over the same memory'}); "
-                "delete them first"
+                "delete them first, and iterators of loaders that read it"
             ) from None
 
 

@@ -148,6 +148,7 @@ class ArenaHolder:
             If something of `arrays` is still alive.
         """
         self._reader.close()
+        self._pipeline.keys = None
 
     def __enter__(self: _Self) -> _Self:
         return self

@@ -106,8 +106,8 @@ def open(  # noqa: A001 - users write fastcache.open
         return ArenaEditor(place, threads=threads)
     where = place_of(home)
     dataset = ArenaDataset.__new__(ArenaDataset)
-    options |= {"threads": threads, "seed": seed}
-    reader = opened_at(where, lambda _: _checked(place, home, threads), threads)
+    options |= {"threads": threads}
+    reader = opened_at(where, lambda _: _checked(place, home, threads), threads, seed)
     try:
         ArenaView.__init__(dataset, reader, **options)
     except BaseException:

@@ -1,7 +1,10 @@
 """PIL images of what an arena holds."""
 
+from collections.abc import Mapping
+
 from PIL import Image as Pillow
 
+from fastcache.errors import ArgumentError
 from fastcache.read.columns.columns import Pixels
 from fastcache.schema import Field, Image, Mask
 
@@ -31,3 +34,25 @@ def to_pil(pixels: Pixels, mode: str) -> Pillow.Image:
     """Return a PIL image with memory of its own, from (H, W) or (H, W, C) pixels."""
     height, width = pixels.shape[:2]
     return Pillow.frombytes(mode, (width, height), pixels.data.cast("B"))
+
+
+def modes_of(what: str, names: list[str], fields: Mapping[str, Field]) -> dict[str, str]:
+    """Return the modes of the images among some columns, as PIL names them.
+
+    Raises
+    ------
+    ArgumentError
+        If PIL has no such images; `what` argument is for these.
+    """
+    modes = {}
+    for name in names:
+        field, mode = fields[name], pil_mode(fields[name])
+        if mode is not None:
+            modes[name] = mode
+        elif isinstance(field, Image | Mask):
+            channels = f" with {field.channels} channels" if isinstance(field, Image) else ""
+            raise ArgumentError(
+                f"{what}= gets PIL images, and PIL has none of {field.dtype}{channels} "
+                f"(column {name!r}): pass transform_input='tensor'"
+            )
+    return modes

@@ -7,11 +7,12 @@ from typing import Any
 from fastcache.errors import ArgumentError
 from fastcache.read.columns.columns import ArrayReader, Reader
 from fastcache.read.columns.fields import FieldReader
-from fastcache.read.pil_images import mode_of, pil_mode, to_pil
+from fastcache.read.pil_images import mode_of, modes_of, to_pil
 from fastcache.read.recipes.recipe import Recipe, why_not
 from fastcache.read.recipes.recipe_moved import MovedColumn, holds_places
 from fastcache.read.recipes.recipe_reader import RecipeColumn, pixels_of
 from fastcache.read.roles import IMAGE_NAMES, TARGET_NAMES, find_roles, names_in
+from fastcache.read.sampling.keys import Keys
 from fastcache.read.transform_steps import (
     Transform,
     apply_steps,
@@ -39,6 +40,8 @@ class Pipeline:
     ----------
     recipe : Recipe or None
         What C does to images first.
+    keys : Keys or None
+        Whose random numbers samples get, if any; whoever uses the pipeline gives them to it.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Pipeline:
         self.transform = transform
         self.target_transform = target_transform
         self._as_pil = as_pil
+        self.keys: Keys | None = None
         field, steps = split_series(transform)
         # As it is now: readers are made of it, here and again in each process that gets a copy.
         self.field = copy.deepcopy(field)
@@ -142,13 +146,13 @@ class Pipeline:
         image, target = self._roles
         if self._image_steps and image is not None:
             if self.recipe is None:
-                modes = _modes_of("transform", [image], fields)
+                modes = modes_of("transform", [image], fields)
             elif not self._chain.hands_tensors:
                 mode = mode_of(*self.recipe.result)
                 assert mode is not None
                 modes[image] = mode
         if self._target_steps and target is not None:
-            modes |= _modes_of("target_transform", names_in(target), fields)
+            modes |= modes_of("target_transform", names_in(target), fields)
         if self.recipe is not None and self.recipe.has_views:
             modes = {name: mode for name, mode in modes.items() if name not in self.recipe.columns}
         return modes
@@ -233,18 +237,3 @@ class Pipeline:
             return type(node)(build(child) for child in node)
 
         return build(self._structure)
-
-
-def _modes_of(what: str, names: list[str], fields: Mapping[str, Field]) -> dict[str, str]:
-    modes = {}
-    for name in names:
-        field, mode = fields[name], pil_mode(fields[name])
-        if mode is not None:
-            modes[name] = mode
-        elif isinstance(field, Image | Mask):
-            channels = f" with {field.channels} channels" if isinstance(field, Image) else ""
-            raise ArgumentError(
-                f"{what}= gets PIL images, and PIL has none of {field.dtype}{channels} "
-                f"(column {name!r}): pass transform_input='tensor'"
-            )
-    return modes

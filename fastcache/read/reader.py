@@ -41,8 +41,6 @@ class ArenaReader:
     arena : Arena
     seed : int
         Of what transforms draw; 0 or more.
-    keys : Keys, optional
-        Those of the object that this one is a copy of.
 
     Attributes
     ----------
@@ -55,10 +53,9 @@ class ArenaReader:
         Which columns such targets are made of.
     """
 
-    def __init__(self, arena: Arena, seed: int = 0, keys: Keys | None = None) -> None:
+    def __init__(self, arena: Arena, seed: int = 0) -> None:
         self.arena = arena
         self._seed = seed
-        self._keys = keys
         self.catalog = arena.catalog
         self.fields = {n: field_from_json(f) for n, f in self.catalog["columns"].items()}
         self.structure = structure_from_json(self.catalog["structure"])
@@ -70,7 +67,7 @@ class ArenaReader:
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._check_open()
-        return ArenaReader, (self.arena, self._seed, self._keys)
+        return ArenaReader, (self.arena, self._seed)
 
     def __copy__(self) -> "ArenaReader":
         return self
@@ -135,26 +132,18 @@ class ArenaReader:
         readers, recipe = self.readers_over(pipeline), pipeline.recipe
         if recipe is None:
             return readers
-        keys = self.keys.take(rows) if recipe.is_random else no_keys(len(rows))
+        keys = no_keys(len(rows)) if pipeline.keys is None else pipeline.keys.take(rows)
         return {
             name: reader.drawn(keys, told) if isinstance(reader, Undrawn) else reader
             for name, reader in readers.items()
         }
 
-    @property
-    def keys(self) -> Keys:
-        """Whose random numbers samples get; all datasets over this arena share them."""
-        if self._keys is None:
-            shard = self.catalog["report"].get("shard")
-            rank = 0 if shard is None else shard[0]  # its row 0 is another sample on each rank
-            seed = (self._seed + rank * _RANKS) % (1 << 64)
-            self._keys = Keys(seed, len(self.arena), outlives=self.arena.home == "disk")
-        return self._keys
-
-    @property
-    def has_keys(self) -> bool:
-        """Whether there are any yet: they take memory, and nobody asks where nothing is random."""
-        return self._keys is not None
+    def new_keys(self) -> Keys:
+        """Return what counts the visits of a dataset over this arena, whose samples are random."""
+        shard = self.catalog["report"].get("shard")
+        rank = 0 if shard is None else shard[0]  # its row 0 is another sample on each rank
+        seed = (self._seed + rank * _RANKS) % (1 << 64)
+        return Keys(seed, len(self.arena), outlives=self.arena.home == "disk")
 
     @property
     def rows(self) -> RowNumbers:
@@ -217,7 +206,7 @@ class ArenaReader:
 
     def close(self) -> None:
         """Let go of the arena's memory, and close it; if others still hold it, all is as before."""
-        self._opened = self._keys = None
+        self._opened = None
         self._over.clear()
         if not self.closed and (paging := self.arena.paging) is not None:
             with suppress(FastcacheError):  # what was read ahead does not matter any more

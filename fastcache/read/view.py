@@ -76,19 +76,21 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
             return {name: name for name in self._reader.fields}
         return structure
 
-    def _use(self, transform: Transform, target: Transform) -> None:
-        """Take another transform and target transform."""
+    def _use(self, transform: Transform, target: Transform, keys: Keys | None = None) -> None:
+        """Take another transform and target transform, and keys that are there already."""
         as_pil = self._transform_input == "pil"
         made = self._reader.pipeline(self._structure, transform, target, as_pil)
         if made.field is not None or made.recipe is not None:
             self._reader.readers_over(made)  # what it cannot make of them is said now
+        if made.is_random:
+            made.keys = self._reader.new_keys() if keys is None else keys
         self._pipeline = made
-        if not self._reader.has_keys and self._keys_in_use() is not None:
+        if keys is None:
             self._tell_epoch()
 
     def _keys_in_use(self) -> Keys | None:
         """Return whose random numbers samples get; None if nothing is random."""
-        return self._reader.keys if self._pipeline.is_random else None
+        return self._pipeline.keys
 
     def _rows_at(self, indices: Sequence[SupportsIndex]) -> Rows:
         """Return the rows of some samples."""
@@ -184,7 +186,7 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
 
     @transform.setter
     def transform(self, transform: Transform) -> None:
-        self._use(transform, self.target_transform)
+        self._use(transform, self.target_transform, self._pipeline.keys)
 
     @property
     def recipe(self) -> Recipe | None:
@@ -198,7 +200,7 @@ class ArenaView(ArenaHolder, HasEpochs, FolderFace, Dataset[Any]):
 
     @target_transform.setter
     def target_transform(self, target_transform: Transform) -> None:
-        self._use(self.transform, target_transform)
+        self._use(self.transform, target_transform, self._pipeline.keys)
 
     def with_transform(self: _Self, transform: Transform, *, target_transform: Any = ...) -> _Self:
         """Return a dataset over the same arena with another `transform`; `close` closes both.

@@ -210,6 +210,7 @@ class Stream(IterableDataset):
     [
         ({"prefetch_factor": -1}, "prefetch_factor=-1"),
         ({"prefetch_factor": 1.5}, "prefetch_factor=1.5"),
+        ({"prefetch_factor": 0, "timeout": 3}, "timeout=3 with prefetch_factor=0"),
         ({"threads": 0}, "threads=0"),
         ({"threads": "two"}, "threads='two'"),
         ({"threads": 2, "num_workers": 1}, "threads=2 with num_workers=1"),

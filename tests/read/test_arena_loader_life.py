@@ -129,6 +129,15 @@ def test_a_batch_that_takes_too_long_is_an_error():
     assert labels_of(batches) == [[2, 3], [4, 5]]
 
 
+def test_worker_processes_that_take_too_long_are_the_same_error():
+    class Slow(Squares):
+        def __getitem__(self, index):
+            time.sleep(PATIENCE)
+
+    with pytest.raises(LateError, match="timed out after 0.2 seconds"):
+        next(iter(fc.ArenaLoader(Slow(6), 2, num_workers=1, timeout=0.2)))
+
+
 # -- ends ----------------------------------------------------------------------------------
 
 

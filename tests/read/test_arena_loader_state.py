@@ -4,10 +4,12 @@ import copy
 import inspect
 import json
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from loading import Squares, told
+from loading import PATIENCE, Squares, told
 from reading import assert_equal, photo_set
 from sampling import Plain, joined
 from torch.utils.data import (
@@ -19,7 +21,7 @@ from torch.utils.data import (
 )
 
 import fastcache as fc
-from fastcache.errors import ArgumentError
+from fastcache.errors import ArgumentError, LateError
 
 COUNT = 50
 
@@ -116,15 +118,48 @@ def test_batches_that_failed_count_as_taken():
     assert next(batches).tolist() == order[8:12]
 
 
-def test_the_newest_iteration_is_the_state():
-    loader = shuffled()
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_newest_iteration_is_the_state(workers):
+    """What nobody asked for a batch is no iteration, though workers would be ahead of it."""
+    loader = shuffled(num_workers=workers)
+    unasked = iter(loader)
+    assert loader.state_dict()["sampler"]["position"] == 0
     first, _ = taken(loader, 3)
     second, _ = taken(loader, 1)
     next(first)
     state = loader.state_dict()["sampler"]
     assert (state["epoch"], state["position"]) == (1, 4)
-    iter(loader)  # one that nobody asks
+    iter(loader)
     assert loader.state_dict()["sampler"] == state
+    next(unasked)
+    assert loader.state_dict()["sampler"] == {**state, "epoch": 2}
+
+
+def test_a_first_batch_that_was_late_is_not_counted():
+    gate = threading.Event()
+
+    class Slow(Plain):
+        def __getitem__(self, index):
+            gate.wait(PATIENCE)
+            return index
+
+    loader = fc.ArenaLoader(Slow(COUNT), 4, shuffle=True, timeout=0.05)
+    batches = iter(loader)
+    with pytest.raises(LateError):
+        next(batches)
+    assert loader.state_dict()["sampler"]["position"] == 0
+    gate.set()
+    next(batches)
+    assert loader.state_dict()["sampler"]["position"] == 4
+
+
+def test_several_threads_may_iterate_over_one_loader():
+    """Each iteration is an epoch of its own, and whole."""
+    loader = shuffled()
+    with ThreadPoolExecutor(4) as pool:
+        epochs = list(pool.map(lambda _: taken(loader)[1], range(20)))
+    sampler = fc.ArenaSampler(Plain(COUNT), rank=0, world=1)
+    assert sorted(epochs) == sorted(list(sampler) for _ in range(20))
 
 
 def test_what_the_sampler_was_told_counts_more():
@@ -286,9 +321,9 @@ class Grouped(BatchSampler):
 
 
 OPTIONS = [
-    {"batch_size": 4, "shuffle": True},
+    {"batch_size": 4, "shuffle": True, "prefetch_factor": 0},
     {"batch_size": 4, "shuffle": True, "prefetch_factor": 7, "threads": 1, "device": "cpu"},
-    {"batch_size": 4, "drop_last": True, "timeout": 30, "collate_fn": list, "prefetch_factor": 0},
+    {"batch_size": 4, "drop_last": True, "timeout": 30, "collate_fn": list, "prefetch_factor": 1},
     {"batch_size": 4, "num_workers": 2, "prefetch_factor": 3, "persistent_workers": True},
     {"batch_size": 4, "num_workers": 1, "multiprocessing_context": "fork", "in_order": False},
     {"batch_size": None},

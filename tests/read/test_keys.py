@@ -16,7 +16,7 @@ from torch.utils.data import (
 
 import fastcache as fc
 from fastcache.errors import ArgumentError
-from fastcache.read.sampling.keys import Keys, TurnKeys, current_epoch, in_epoch, in_turn
+from fastcache.read.sampling.keys import BatchKeys, Keys, current_batch, in_batch
 from fastcache.read.sampling.sampler_arguments import Part
 
 COUNT = 40
@@ -287,15 +287,12 @@ def test_duplicates_are_counted_in_order(prefetch):
         assert max(column(rows, OCCURRENCE)) > 1
 
 
-@pytest.mark.parametrize("ourselves", [False, True])
-def test_duplicates_differ_with_workers_too(ourselves):
-    """Which is which may be chance; that they differ, and how many there are, is not."""
+def test_duplicates_differ_with_workers_too():
+    """Which is which may be chance in a plain DataLoader; that they differ is not."""
     ds = Keyed()
-    make = fc.ArenaLoader if ourselves else DataLoader
-    loader = make(ds, 6, sampler=weighted(1), num_workers=2)
+    loader = DataLoader(ds, 6, sampler=weighted(1), num_workers=2)
     for epoch in range(2):
-        if not ourselves:
-            ds.set_epoch(epoch)
+        ds.set_epoch(epoch)
         rows = table(loader)
         assert column(rows, EPOCH) == {epoch}
         numbered = zip((row[0] for row in rows), repeated(rows), strict=True)
@@ -317,18 +314,16 @@ def test_a_batch_counts_its_own_duplicates():
     assert keys.take(np.empty(0, np.int64)).epoch.size == 0
 
 
-def test_turns_count_apart_and_end():
+def test_batches_that_a_thread_is_told_have_their_own_keys():
     keys = Keys(1, 4)
-    rows, turn = np.arange(4), TurnKeys(5)
+    rows = np.arange(4)
     keys.take(rows)
-    with in_turn(turn):
-        keys.take(rows)
-        with in_epoch(8):
-            assert keys.take(rows).occurrence.tolist() == [0] * 4
-            assert current_epoch() == 8
-        assert keys.take(rows).occurrence.tolist() == [1] * 4
+    with in_batch(BatchKeys(5, 4)):
+        assert keys.take(rows).occurrence.tolist() == [0] * 4
+        with in_batch(BatchKeys(8, 4, np.array([3, 0, 0, 1], np.uint32))):
+            assert keys.take(rows).occurrence.tolist() == [3, 0, 0, 1]
         assert keys.take(rows).epoch.tolist() == [5] * 4
-    assert current_epoch() is None
+    assert current_batch() is None
     assert keys.take(rows).epoch.tolist() == [1] * 4
 
 
@@ -354,7 +349,7 @@ def test_an_epoch_is_told_to_keys_that_come_later():
     ds = Keyed()
     keys, ds.keys = ds.keys, None
     ds.set_epoch(3)
-    ds.count_visits([1])
+    assert ds.rows_drawn([1]) is None
     ds.keys = keys
     ds._tell_epoch()
     assert table(DataLoader(ds, 6), 1)[0][EPOCH] == 3

@@ -206,12 +206,12 @@ def test_what_c_cannot_do_of_torchvisions_is_told():
 
 
 def test_pickles_and_twins():
-    """A pickled dataset makes the same, and stays small; twins share the random numbers."""
+    """A pickled dataset makes the same, and stays small; twins count visits of their own."""
     ds = photo_set(5, (12, 10), transform=RANDOM)
     data = pickle.dumps(ds)
     assert len(data) < 4096
     twin = ds.with_transform([T.RandomCrop(5)])
-    assert twin._reader.keys is ds._reader.keys
+    assert twin._pipeline.keys is not ds._pipeline.keys
     assert twin[0][0].shape == (3, 5, 5)
     assert ds[0][0].shape == (3, 9, 9)
     copy = pickle.loads(data)
@@ -226,7 +226,7 @@ def test_workers_make_the_same(context):
     """A worker writes its batches into memory that the main process sees."""
     ds = settled(photo_set(12, (12, 10), transform=RANDOM))
     wanted = torch.cat([images for images, _ in DataLoader(ds, batch_size=4)])
-    ds._reader._keys = Fixed()
+    settled(ds)
     loader = DataLoader(ds, batch_size=4, num_workers=1, multiprocessing_context=context)
     got = [images for images, _ in loader]
     assert all(images.is_shared() for images in got)
@@ -367,12 +367,55 @@ def test_epochs_that_are_told_come_again(workers):
     assert same(torch.stack([twin[k][0] for k in range(8)]), later)
 
 
+def test_a_saved_arena_is_opened_with_a_seed_of_its_own(tmp_path):
+    """Issue 6, 3: seed= of fastcache.open is that of what is drawn, whatever the fill's was."""
+    options = {"transform": [T.RandomResizedCrop(10)]}
+    pixels = np.random.default_rng(1).integers(0, 256, (8, 30, 30, 3), np.uint8)
+    filled = fc.ArenaDataset(fc.sources.Arrays(pixels, np.arange(8)), seed=1, **options)
+    first = torch.stack([filled[k][0] for k in range(8)])
+    filled.save(tmp_path / "x.arena")
+
+    def crops(seed, home):
+        with fc.open(tmp_path / "x.arena", home=home, seed=seed, **options) as ds:
+            return torch.stack([ds[k][0] for k in range(8)])
+
+    assert same(crops(1, "disk"), first)
+    assert same(crops(1, "ram"), first)
+    assert not torch.equal(crops(2, "disk"), first)
+    assert not torch.equal(crops(0, "ram"), first)
+
+
+def test_twins_do_not_change_what_others_draw():
+    """A validation twin in the middle of a plain loop over the dataset that is trained from."""
+    recipe = [T.RandomResizedCrop(10)]
+    ds, other = (photo_set(8, (30, 30), transform=recipe) for _ in range(2))
+    twin = ds.with_transform([*recipe, T.RandomHorizontalFlip()])
+    for _ in range(2):
+        for k in range(8):
+            assert same(ds[k][0], other[k][0])
+            twin[k]
+            twin.set_epoch(k)
+
+
+def test_a_dataset_that_could_not_be_closed_goes_on_as_before():
+    """What was told, and what was visited, is not forgotten."""
+    ds, other = (photo_set(4, (30, 30), transform=[T.RandomResizedCrop(10)]) for _ in range(2))
+    for each in (ds, other):
+        each.set_epoch(3)
+        each[1]
+    held = ds.arrays["image"]
+    with pytest.raises(BufferError, match="iterators of loaders"):
+        ds.close()
+    assert same(ds[1][0], other[1][0])
+    del held
+    ds.close()
+
+
 def test_what_is_not_random_visits_nobody():
     """Keys are only asked for where numbers are drawn: they are counted."""
     ds = photo_set(3, transform=[T.Resize(5), T.RandomHorizontalFlip(1.0), T.Grayscale(3)])
-    ds._reader._keys = None
+    assert ds._pipeline.keys is None
     assert same(ds[1][0], batch_of(ds, [1])[0][0])
-    assert ds._reader._keys is None
 
 
 def test_loaders_of_ours_and_the_last_short_batch():

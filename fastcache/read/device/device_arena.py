@@ -132,7 +132,6 @@ class DeviceArenaReader(ArenaReader):
             transform,
             target,
             self.place,
-            lambda: self.keys,
             lambda readers, rows, pipeline: self.gather(readers, rows, 1, pipeline),
         )
 

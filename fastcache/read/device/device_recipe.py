@@ -86,11 +86,11 @@ class DeviceRecipe:
         """Whether it takes random numbers."""
         return bool(len(self._steps))
 
-    def drawn(self, keys: Callable[[], Keys], rows: Rows) -> tuple[Any, Any] | None:
+    def drawn(self, keys: Keys | None, rows: Rows) -> tuple[Any, Any] | None:
         """Return which samples are turned upside down, and which from left to right, if any."""
-        if not self.is_random:
+        if keys is None:
             return None
-        whose = keys().take(rows)
+        whose = keys.take(rows)
         stage = draw_steps(
             self._steps,
             *self._size,
@@ -133,8 +133,6 @@ class DevicePipeline(Pipeline):
     structure, fields, transform, target_transform
         As for :class:`Pipeline`.
     place : Place
-    keys : callable
-        Returns whose random numbers samples get.
     gather : callable
         Makes the columns of a batch by readers, rows, and a pipeline.
 
@@ -151,11 +149,10 @@ class DevicePipeline(Pipeline):
         transform: Transform,
         target_transform: Transform,
         place: Place,
-        keys: Callable[[], Keys],
         gather: Gather,
     ) -> None:
         super().__init__(structure, fields, None, None, as_pil=False)
-        self._place, self._keys, self._gather = place, keys, gather
+        self._place, self._gather = place, gather
         self._recipe: DeviceRecipe | None = None
         if target_transform is not None:
             raise ArgumentError(
@@ -199,7 +196,7 @@ class DevicePipeline(Pipeline):
         name = self._roles.image
         if self._recipe is None or name is None:
             return columns
-        drawn = self._recipe.drawn(self._keys, rows[name])
+        drawn = self._recipe.drawn(self.keys, rows[name])
         turned = None
         if drawn is not None:
             turned = self._place.sent(drawn[0]), self._place.sent(drawn[1])

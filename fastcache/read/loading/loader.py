@@ -2,7 +2,8 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Literal
 from weakref import WeakMethod
 
@@ -16,9 +17,8 @@ from fastcache.read.device.moving import Mover
 from fastcache.read.loading.loader_device import check_device, mover_of
 from fastcache.read.loading.loader_iterator import BatchMaker, LoaderIterator, Made, WorkerBatches
 from fastcache.read.loading.loader_state import Resumable
-from fastcache.read.loading.prefetch import Ahead
+from fastcache.read.loading.prefetch import Ahead, checked_count
 from fastcache.read.loading.turns import Batches, Turn, Turns
-from fastcache.read.sampling.checked_ints import checked_int
 from fastcache.read.sampling.ranks import warn_of_equal_work
 from fastcache.read.sampling.sampler import ArenaSampler
 
@@ -44,7 +44,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         ``generator.initial_seed()``, or 0 without a generator. For ranks that share an epoch give
         ``sampler=fc.ArenaSampler(dataset)`` instead.
     timeout : float
-        Seconds in which a batch has to come; 0: no limit.
+        Seconds in which a batch has to come; 0: no limit. Not with ``prefetch_factor=0``.
     prefetch_factor : int, optional
         Batches that are made ahead: 2 for None. With worker processes, by each of them. Without
         these, 0 makes batches where they are asked for, without a thread.
@@ -144,7 +144,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
                 "with one each; leave out one of the two"
             )
         if prefetch_factor is not None and num_workers == 0:
-            prefetch_factor = checked_int("prefetch_factor", prefetch_factor, 0)
+            prefetch_factor = checked_count(prefetch_factor, timeout)
         self._shuffles = bool(shuffle) and sampler is None and batch_sampler is None
         if self._shuffles:
             sampler, shuffle = _shuffled(dataset, shuffle, generator), None
@@ -194,9 +194,9 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         return 0 if self.num_workers else _AHEAD if given is None else given
 
     @property
-    def _index_sampler(self) -> Any:
+    def _index_sampler(self) -> Batches:
         # DataLoader's iterators take their indices from here.
-        return Batches(super()._index_sampler, self._turns, self.num_workers > 0)
+        return Batches(super()._index_sampler, self._turns, self._plain_sampler)
 
     def __iter__(self) -> LoaderIterator:  # type: ignore[override]
         sampler = self._arena_sampler
@@ -208,19 +208,26 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         made: Ahead[Made]
         if self.num_workers:
             # With a device, so that copies begin before they are asked for.
-            workers = WorkerBatches(super().__iter__(), mover)
+            workers = WorkerBatches(mover)
             made = Ahead(workers, 0 if mover is None else ahead)
+            begin = partial(workers.begin, partial(self._begin_workers, turn))
         else:
             # DataLoader does so too: a sampler on the global state sees the same state.
             torch.empty((), dtype=torch.int64).random_(generator=self.generator)
             maker = self._maker(mover, turn)
-            made = Ahead(maker, ahead)
+            made, begin = Ahead(maker, ahead), partial(self._turns.begin, turn)
             # Weakly: what is dropped while its thread puts a batch there, in a garbage collection
             # at that, goes with the thread's last look at it, and not with the next collection.
             stopping = WeakMethod(made.stopping)
             maker.stopped = lambda: (asked := stopping()) is None or asked()
-        source = self._index_sampler
-        return LoaderIterator(made, turn, self._turns, sampler, mover, self.timeout, source)
+        return LoaderIterator(made, turn, begin, mover, self.timeout, self._index_sampler)
+
+    def _begin_workers(self, turn: Turn) -> Iterator[Any]:
+        """Begin an iteration of ``DataLoader``'s own, which asks for batches at once."""
+        with self._turns.lock:
+            self._turns.begin(turn)
+            self._turns.starting = turn
+            return super().__iter__()
 
     def _maker(self, mover: Mover | None, turn: Turn) -> BatchMaker:
         finish = None
@@ -232,10 +239,8 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
                     stacklevel=3,
                 )
         threads = None if self.threads is None else resolve_threads(self.threads)
-        indices, collates = iter(self._index_sampler), self._auto_collation
-        return BatchMaker(
-            self.dataset, indices, self.collate_fn, collates, threads, finish, mover, turn
-        )
+        indices, collates = self._index_sampler.of(turn), self._auto_collation
+        return BatchMaker(self.dataset, indices, self.collate_fn, collates, threads, finish, mover)
 
 
 def _shuffled(dataset: Any, shuffle: Any, generator: torch.Generator | None) -> ArenaSampler:

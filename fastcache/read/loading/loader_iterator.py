@@ -6,14 +6,13 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from fastcache.errors import LoaderError
+from fastcache.errors import LateError, LoaderError
 from fastcache.read.buffers import Wishes, wishing
 from fastcache.read.device.moving import Moved, Mover, bytes_in
 from fastcache.read.loading.prefetch import Ahead
-from fastcache.read.loading.turns import Batches, Turn, Turns, samples_in
+from fastcache.read.loading.turns import Batches, Turn, samples_in
 from fastcache.read.notes import note
-from fastcache.read.sampling.keys import in_turn
-from fastcache.read.sampling.sampler import ArenaSampler
+from fastcache.read.sampling.keys import Sent, in_batch
 
 _SHOWN = 8  # samples of a batch that an error names
 
@@ -32,8 +31,8 @@ class BatchMaker:
     Parameters
     ----------
     dataset : Dataset
-    batches : iterator
-        Lists of indices; without `collates`, indices.
+    batches : iterator of Sent
+        With lists of indices; without `collates`, indices.
     collate : callable
         What the loader calls ``collate_fn``.
     collates : bool
@@ -44,8 +43,6 @@ class BatchMaker:
         Called with each batch; its result is delivered.
     mover : Mover, optional
         Moves batches to a device.
-    turn : Turn
-        The iteration that they are of.
 
     Attributes
     ----------
@@ -56,13 +53,12 @@ class BatchMaker:
     def __init__(
         self,
         dataset: Any,
-        batches: Iterator[Any],
+        batches: Iterator[Sent],
         collate: Callable[[Any], Any],
         collates: bool,
         threads: int | None,
         finish: Callable[[Any], Any] | None,
         mover: Mover | None,
-        turn: Turn,
     ) -> None:
         self._dataset = dataset
         self._batches = batches
@@ -71,12 +67,12 @@ class BatchMaker:
         self._threads = threads
         self._finish = finish
         self._mover = mover
-        self._turn = turn
         self.stopped: Callable[[], bool] = bool
 
     def __call__(self) -> Made | None:
-        for indices in self._batches:
-            with self._memory(), in_turn(self._turn.keys):
+        for sent in self._batches:
+            indices, keys = sent.opened()
+            with self._memory(), in_batch(keys):
                 try:
                     batch = self._collate(self._samples(indices))
                     if self._finish is not None:
@@ -113,15 +109,29 @@ class BatchMaker:
 
 
 class WorkerBatches:
-    """Has batches from ``DataLoader``'s own iterator, and moves them if there is a device."""
+    """Has batches from ``DataLoader``'s own iterator, and moves them if there is a device.
 
-    def __init__(self, batches: Iterator[Any], mover: Mover | None) -> None:
-        self._batches = batches
+    Parameters
+    ----------
+    mover : Mover or None
+    """
+
+    def __init__(self, mover: Mover | None) -> None:
+        self._batches: Iterator[Any] = iter(())
         self._mover = mover
 
+    def begin(self, make: Callable[[], Iterator[Any]]) -> None:
+        """Take the iterator, made by the thread that wants batches: torch handles signals there."""
+        self._batches = make()
+
     def __call__(self) -> Made | None:
-        for batch in self._batches:
-            return delivered(batch, self._mover)
+        try:
+            for batch in self._batches:
+                return delivered(batch, self._mover)
+        except RuntimeError as error:
+            if not str(error).startswith("DataLoader timed out"):
+                raise
+            raise LateError(f"no batch came from the worker processes: {error}") from None
         return None
 
 
@@ -148,52 +158,41 @@ class LoaderIterator(Iterator[Any]):
     Parameters
     ----------
     ahead : Ahead
-    turn, turns : Turn, Turns
-        This iteration, and what the loader knows of all.
-    sampler : ArenaSampler or None
-        Whose order that of the batches is.
+    turn : Turn
+    begin : callable
+        Called before the first batch is asked for.
     mover : Mover or None
     timeout : float
         Seconds in which a batch has to come; 0: no limit.
     source : sized
         What has as many batches as a whole iteration.
-
-    Notes
-    -----
-    What it made ahead, and its thread, go with it, and with `close`.
     """
 
     def __init__(
         self,
         ahead: Ahead[Made],
         turn: Turn,
-        turns: Turns,
-        sampler: ArenaSampler | None,
+        begin: Callable[[], None],
         mover: Mover | None,
         timeout: float,
         source: Batches,
     ) -> None:
         self._ahead = ahead
         self._turn = turn
-        self._turns = turns
-        self._sampler = sampler
+        self._begin: Callable[[], None] | None = begin
         self._mover = mover
         self._timeout = timeout or None
         self._source = source
-        self._begun = False
 
     def __len__(self) -> int:
         return len(self._source)
 
     def __next__(self) -> Any:
-        turn, first = self._turn, not self._begun
-        if first:
-            self._turns.begin(turn)
-            self._begun = True
-        asked = perf_counter()
+        turn, asked = self._turn, perf_counter()
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            begin()
         outcome = self._ahead.take(self._timeout)
-        if first and self._sampler is not None:
-            turn.run = self._sampler._run
         if outcome is None:
             turn.ended = True
             self.close()

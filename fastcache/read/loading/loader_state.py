@@ -13,13 +13,12 @@ from fastcache.read.sampling.checked_ints import LARGEST_EPOCH, checked_int
 from fastcache.read.sampling.sampler import ArenaSampler
 
 
-def arena_sampler(sampler: Any, batch_sampler: Any) -> ArenaSampler | None:
-    """Return the ArenaSampler whose order, unchanged, is that of the batches; None without one."""
-    if batch_sampler is not None:
-        if type(batch_sampler) is not BatchSampler:
-            return None  # it may leave out samples, or take them in another order
-        sampler = batch_sampler.sampler
-    return sampler if isinstance(sampler, ArenaSampler) else None
+def plain_sampler(sampler: Any, batch_sampler: Any) -> Any:
+    """Return the sampler whose order, unchanged, is that of the batches; None if none is known."""
+    if batch_sampler is None:
+        return sampler
+    # Another class may leave out samples, or take them in another order.
+    return batch_sampler.sampler if type(batch_sampler) is BatchSampler else None
 
 
 class Resumable:
@@ -33,8 +32,13 @@ class Resumable:
     threads: int | None
 
     @property
+    def _plain_sampler(self) -> Any:
+        return plain_sampler(self.sampler, self.batch_sampler)
+
+    @property
     def _arena_sampler(self) -> ArenaSampler | None:
-        return arena_sampler(self.sampler, self.batch_sampler)
+        sampler = self._plain_sampler
+        return sampler if isinstance(sampler, ArenaSampler) else None
 
     @property
     def _size(self) -> int | None:

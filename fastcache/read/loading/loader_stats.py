@@ -61,7 +61,7 @@ class LoaderStats:
             ("delivered", f"{self.samples:,} samples in {self.batches:,} batches"),
             ("rate", f"{self.samples_per_second:,.0f} samples/s"),
             ("waited", f"{self.waited_share:.1%} of {self.seconds:.2f} s"),
-            ("moved", format_bytes(self.bytes)),
+            ("bytes", format_bytes(self.bytes)),
             ("page-locked", format_bytes(self.locked_bytes)),
             *self._arena_told(),
             ("ahead", f"{self.buffers} batches, at most {self.buffers_most}"),

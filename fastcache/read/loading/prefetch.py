@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from fastcache.errors import ForkedError, LateError
+from fastcache.errors import ArgumentError, ForkedError, LateError
+from fastcache.read.sampling.checked_ints import checked_int
 
 _T = TypeVar("_T")
 
@@ -46,6 +47,16 @@ class Outcome(Generic[_T]):
 
     value: _T | None
     error: BaseException | None
+
+
+def checked_count(count: Any, timeout: float) -> int:
+    """Return how many results are to be made ahead; raise ArgumentError if that cannot be."""
+    if checked_int("prefetch_factor", count, 0) == 0 and timeout:
+        raise ArgumentError(
+            f"timeout={timeout} with prefetch_factor=0: without a thread, who asks for a batch "
+            "makes it, and cannot give up; give prefetch_factor=1 or more, or no timeout"
+        )
+    return int(count)
 
 
 def _nothing() -> None:

@@ -1,14 +1,18 @@
 """The iterations of a loader, and what it takes indices from."""
 
-import secrets
+import os
+import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastcache.read.columns.columns import Rows
 from fastcache.read.loading.loader_stats import Meter
-from fastcache.read.sampling.epochs import Told, told_to, were_visited
-from fastcache.read.sampling.keys import Sent, TurnKeys, in_turn
+from fastcache.read.sampling.epochs import Told, in_hearing, told_to
+from fastcache.read.sampling.keys import Sent
+from fastcache.read.sampling.occurrences import Occurrences, gives_each_once
+from fastcache.read.sampling.sampler import ArenaSampler
 from fastcache.read.sampling.sampler_state import Run
 
 _END = object()
@@ -24,10 +28,12 @@ class Turn:
         Batches at its beginning that are passed over, since another process had them.
     number : int or None
         Which epoch of the loader it is; None as long as nothing depends on it.
-    told : Told or None
+    told : tuple of (Told or None)
         What the dataset had been told of epochs when that was decided.
-    keys : TurnKeys
-        Whose random numbers its batches get.
+    epoch : int
+        Whose random numbers its batches get: `number`, or what an ArenaSampler says.
+    occurrences : Occurrences or None
+        What counts the samples of its batches; None before the first.
     batches, samples : int
         What was delivered; `batches` with those that were passed over.
     sizes : deque of int
@@ -41,8 +47,9 @@ class Turn:
 
     skip: int
     number: int | None = None
-    told: Told | None = None
-    keys: TurnKeys = field(default_factory=TurnKeys)
+    told: tuple[Told | None, ...] = ()
+    epoch: int = 0
+    occurrences: Occurrences | None = None
     batches: int = 0
     samples: int = 0
     sizes: deque[int] = field(default_factory=deque)
@@ -50,33 +57,62 @@ class Turn:
     ended: bool = False
     meter: Meter = field(default_factory=Meter)
 
+    def begins(self, epoch: int, visited: Rows) -> None:
+        """Hear of an ArenaSampler that begins: its epoch, and what came before in that."""
+        self.epoch = epoch
+        if visited.size and self.occurrences is not None:
+            self.occurrences.count(visited, len(visited))
 
-@dataclass
+    def __getstate__(self) -> dict[str, Any]:
+        # Of a loader that is copied: the copy goes on with no iteration of the original.
+        return {**self.__dict__, "occurrences": None}
+
+
 class Turns:
     """What a loader knows of its iterations, and these of each other.
 
     Attributes
     ----------
-    made, begun : Turn or None
-        The last one that was made, and the last one that was asked for a batch.
+    begun : Turn or None
+        The last one that was asked for a batch.
     epoch, skip : int
         Of the next one, as long as none was begun.
     dataset : Dataset
-    heard : Told or None
+    heard : tuple of (Told or None)
         What the dataset had been told when the last one was begun: that is no news.
+    starting : Turn or None
+        The one whose batches DataLoader's own iterator is about to ask for.
     """
 
-    dataset: Any
-    made: Turn | None = None
-    begun: Turn | None = None
-    epoch: int = 0
-    skip: int = 0
-    heard: Told | None = None
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.begun: Turn | None = None
+        self.epoch = 0
+        self.skip = 0
+        self.heard: tuple[Told | None, ...] = ()
+        self.starting: Turn | None = None
+        self._renew_lock()
+
+    def _renew_lock(self) -> None:
+        self._lock, self._pid = threading.RLock(), os.getpid()
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held where an iteration begins: several threads may iterate over one loader."""
+        if self._pid != os.getpid():
+            self._renew_lock()  # a parent's thread, which is not here, may have held it
+        return self._lock
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._renew_lock()
 
     def make(self) -> Turn:
         """Return a new one."""
-        self.made = Turn(self.skip)
-        return self.made
+        return Turn(self.skip)
 
     def reset(self, epoch: int, skip: int) -> None:
         """Have the next one be the one after so many iterations, and begin after so many batches.
@@ -89,59 +125,74 @@ class Turns:
     def number(self, turn: Turn) -> int:
         """Return its epoch: that which the dataset was told since the last one, or the next."""
         if turn.number is None:
+            following = self.epoch if self.begun is None else self.number(self.begun) + 1
             turn.told = told_to(self.dataset)
-            if turn.told is not None and turn.told != self.heard:
-                turn.number = turn.told.epoch
-            else:
-                turn.number = self.epoch if self.begun is None else self.number(self.begun) + 1
+            heard = self.heard or (None,) * len(turn.told)
+            pairs = zip(turn.told, heard, strict=True)
+            news = [told.epoch for told, old in pairs if told is not None and told != old]
+            turn.number = news[0] if news else following
+            if turn.number != following:
+                turn.skip = 0  # what was passed over is of another epoch
         return turn.number
 
     def begin(self, turn: Turn) -> None:
-        """Note that it was asked for its first batch: it is the loader's state from now on."""
-        self.number(turn)
-        turn.batches = turn.skip
-        self.begun, self.skip, self.heard = turn, 0, turn.told
+        """Note that it is asked for its first batch: it is the loader's state from now on."""
+        with self.lock:
+            turn.epoch = self.number(turn)
+            turn.batches = turn.skip
+            self.begun, self.skip, self.heard = turn, 0, turn.told
 
 
 class Batches:
     """What the loader takes indices from: the same, counted, and less those that are skipped.
 
-    A loader with persistent workers keeps it, so it does not know one iteration but the newest.
+    They are :class:`Sent`.  A loader with persistent workers keeps it for all iterations.
 
     Parameters
     ----------
     source : iterable
+        Samplers as ``DataLoader`` has them.
     turns : Turns
-    sends : bool
-        Whether worker processes get the indices: then they are :class:`Sent`.
+    sampler : iterable or None
+        Whose samples `source` gives, in its order; None if it is not known what it does.
     """
 
-    def __init__(self, source: Iterable[Any], turns: Turns, sends: bool) -> None:
+    def __init__(self, source: Iterable[Any], turns: Turns, sampler: Any) -> None:
         self._source = source
         self._turns = turns
-        self._sends = sends
+        self._sampler = sampler
 
     def __len__(self) -> int:
         source: Any = self._source
         return len(source)
 
     def __iter__(self) -> Iterator[Any]:
-        return self._counted(iter(self._source), self._turns.made or self._turns.make())
+        turn = self._turns.starting
+        assert turn is not None
+        return self.of(turn)
 
-    def _counted(self, source: Iterator[Any], turn: Turn) -> Iterator[Any]:
-        # Random numbers of others, anywhere on this machine, have another one.
-        whose = 1 + secrets.randbelow((1 << 32) - 1) if self._sends else 0
-        keys = turn.keys = TurnKeys(self._turns.number(turn), whose)
-        for _ in range(turn.skip):
-            with in_turn(keys):
-                were_visited(self._turns.dataset, next(source, None))
-        while True:
-            with in_turn(keys):  # which hears from an ArenaSampler what epoch it is
+    def of(self, turn: Turn) -> Iterator[Sent]:
+        """Return those of an iteration that was begun, or will be before the first is asked for."""
+        return self._counted(iter(self._source), turn)
+
+    def _counted(self, source: Iterator[Any], turn: Turn) -> Iterator[Sent]:
+        counting = turn.occurrences = Occurrences(self._turns.dataset)
+        with self._turns.lock, in_hearing(turn):  # it hears from an ArenaSampler what epoch it is
+            indices = next(source, _END)
+            if isinstance(self._sampler, ArenaSampler):
+                turn.run = self._sampler._run
+        once = gives_each_once(self._sampler) if turn.run is None else turn.run.gives_each_once
+        skip = turn.skip
+        while indices is not _END:
+            count = samples_in(indices)
+            times = counting.count(indices, count, once)
+            if skip:
+                skip -= 1
+            else:
+                turn.sizes.append(count)
+                yield Sent(indices, turn.epoch, count, times)
+            with in_hearing(turn):
                 indices = next(source, _END)
-            if indices is _END:
-                return
-            turn.sizes.append(samples_in(indices))
-            yield Sent(indices, keys.epoch, whose) if self._sends else indices
 
 
 def samples_in(indices: Any) -> int:

@@ -1,12 +1,14 @@
 """What datasets are told of epochs: which one it is, and which samples others have had of it."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fastcache.read.columns.columns import Rows
 from fastcache.read.sampling.checked_ints import LARGEST_EPOCH, checked_int
-from fastcache.read.sampling.keys import Keys, current_turn
+from fastcache.read.sampling.keys import Keys
+from fastcache.read.sampling.origins import Origins, datasets_in
 
 
 class Told(NamedTuple):
@@ -37,9 +39,8 @@ class HasEpochs:
 
         All processes that have this dataset hear of it, also workers that are there already: but
         batches may have been made ahead. :class:`fastcache.ArenaLoader`, which takes an epoch that
-        is told between two iterations as that of the next, and :class:`fastcache.ArenaSampler` over
-        this very dataset count epochs by themselves. Where nobody does, samples still differ from
-        visit to visit.
+        is told between two iterations as that of the next, and :class:`fastcache.ArenaSampler`
+        count epochs by themselves. Where nobody does, samples still differ from visit to visit.
 
         Parameters
         ----------
@@ -57,47 +58,75 @@ class HasEpochs:
         if keys is not None and self.epoch_told is not None:
             keys.set_epoch(self.epoch_told.epoch)
 
-    def count_visits(self, indices: Any) -> None:
-        """Count samples as read in this epoch, since they were before the program was stopped.
+    def rows_drawn(self, indices: Any) -> tuple[Keys, Rows] | None:
+        """Return whose random numbers some samples get, and their rows; None if they get none.
 
         Parameters
         ----------
         indices : sequence of int
         """
         keys = self._keys_in_use()
-        if keys is not None:
-            keys.take(self._rows_at(indices))
+        return None if keys is None else (keys, self._rows_at(indices))
 
 
 def epoch_begins(ds: Any, epoch: int, visited: Rows) -> None:
-    """Tell a dataset, and whoever makes batches in this thread, that a sampler begins.
+    """Tell a dataset, or the loader's iteration that asks, that a sampler begins.
+
+    An iteration has its own epoch, and tells the dataset nothing: another loader may be in the
+    middle of one that the dataset was told.
 
     Parameters
     ----------
     ds : Dataset
-        Told if it has methods for that.
+        Told if it has a method ``set_epoch``, and what it consists of likewise.
     epoch : int
     visited : int64 array
         Samples that came before in this epoch, and come again.
     """
-    turn = current_turn()
-    if turn is not None:
-        turn.epoch = epoch
-    tell = getattr(ds, "set_epoch", None)
-    if tell is not None:
-        tell(epoch)
-    if visited.size:
-        were_visited(ds, visited)
+    hearing = current_hearing()
+    if hearing is not None:
+        hearing.begins(epoch, visited)
+    for part in datasets_in(ds):
+        tell = getattr(part, "set_epoch", None)
+        if tell is not None and (hearing is None or not isinstance(part, HasEpochs)):
+            tell(epoch)
+    if hearing is None and visited.size:
+        for part, indices, _ in Origins(ds).of(visited):
+            drawing = part.rows_drawn(indices) if isinstance(part, HasEpochs) else None
+            if drawing is not None:
+                keys, rows = drawing
+                keys.take(rows)
 
 
-def told_to(ds: Any) -> Told | None:
-    """Return the epoch that a dataset was told last; None if it was not, or cannot be."""
-    told = getattr(ds, "epoch_told", None)
-    return told if isinstance(told, Told) else None
+class Hearing(Protocol):
+    """A loader's iteration, which takes indices from samplers."""
+
+    def begins(self, epoch: int, visited: Rows) -> None:
+        """Hear of a sampler that begins; arguments as for `epoch_begins`."""
 
 
-def were_visited(ds: Any, indices: Any) -> None:
-    """Tell a dataset, if it has a method for that, which samples were read before."""
-    tell = getattr(ds, "count_visits", None)
-    if tell is not None and indices is not None:
-        tell(np.atleast_1d(indices) if np.ndim(indices) == 0 else indices)
+_hearing = threading.local()
+
+
+@contextmanager
+def in_hearing(hearing: Hearing) -> Iterator[None]:
+    """Within it, in this thread, samplers are asked for an iteration of a loader."""
+    before = current_hearing()
+    _hearing.of = hearing
+    try:
+        yield
+    finally:
+        _hearing.of = before
+
+
+def current_hearing() -> Hearing | None:
+    """Return for which iteration this thread asks samplers, if for one."""
+    hearing: Hearing | None = getattr(_hearing, "of", None)
+    return hearing
+
+
+def told_to(ds: Any) -> tuple[Told | None, ...]:
+    """Return the epoch that each dataset of those in `ds` was told last; None for none."""
+    return tuple(
+        part.epoch_told if isinstance(part, HasEpochs) else None for part in datasets_in(ds)
+    )

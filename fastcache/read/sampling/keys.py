@@ -2,24 +2,24 @@
 
 The epoch is, by what is known where a batch is made:
 
-1. that of the *turn*, the iteration of an :class:`~fastcache.ArenaLoader` which the batch belongs
-   to (its sampler's, if that is an ArenaSampler; else the loader counts): whatever was made ahead;
-2. what ``set_epoch`` told the dataset, which our sampler does at the beginning of each iteration;
+1. that of the iteration of an :class:`~fastcache.ArenaLoader` which the batch belongs to (its
+   sampler's, if that is an ArenaSampler; else the loader counts): whatever was made ahead;
+2. what ``set_epoch`` told the dataset, which our sampler does under other loaders;
 3. else how often the sample was visited before, in all processes: crops of a plain ``DataLoader``
    differ from epoch to epoch although nobody counts these.
 
-With 1 and 2, the occurrence says how often the sample was visited before in that turn, or since the
-epoch was told: 0 without duplicates.  The thread that makes a turn's batches counts in their order.
-Workers count in memory that they share, each batch in its order; which of two batches that two of
-them make at once comes first is chance, so then it is chance as well which of the duplicates in
-these gets which numbers.
+The occurrence tells the repetitions of a sample apart.  With 1 the loader counts these where it
+takes indices, and sends the numbers along: they are the same whoever makes the batches.  With 2 and
+3 visits are counted where samples are read, in memory that all processes share.  With 2 the
+occurrence is how often the sample was since the epoch was told; with 3 it is the rank, since each
+counts visits of its own.  Which of two batches that two workers make at once comes first is chance,
+so then it is chance as well which of the duplicates in these gets which numbers.
 """
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from fastcache._core.visits import Visits, visits_bytes
 from fastcache.errors import ArenaGoneError
 from fastcache.memory.writable import Writable
 from fastcache.read.columns.columns import Rows
+from fastcache.read.sampling.ranks import rank_here
+
+Times = npt.NDArray[np.uint32]
 
 
 class KeyArrays(NamedTuple):
@@ -36,7 +39,7 @@ class KeyArrays(NamedTuple):
     seed: int
     epoch: npt.NDArray[np.uint64]
     sample: npt.NDArray[np.uint64]
-    occurrence: npt.NDArray[np.uint32]
+    occurrence: Times
 
 
 class Keys:
@@ -44,7 +47,7 @@ class Keys:
 
     What counts visits is shared with all copies: in children by fork, and wherever it is unpickled
     as long as some process has it.  It takes 4 bytes per row, from the beginning: made later, each
-    worker would make its own.
+    worker would make its own.  Of more than a million visits in one epoch it counts no more.
 
     Parameters
     ----------
@@ -64,14 +67,15 @@ class Keys:
 
     def __init__(self, seed: int, count: int, outlives: bool = False) -> None:
         memory = Writable.make(visits_bytes(count), "fastcache-visits")
-        self._take(seed, count, outlives, memory)
+        self._take(seed, count, outlives, memory, 0)
 
-    def _take(self, seed: int, count: int, outlives: bool, memory: Writable) -> None:
+    def _take(self, seed: int, count: int, outlives: bool, memory: Writable, rank: int) -> None:
         self.seed = seed
         self.count = count
         self._outlives = outlives
         self._memory = memory
         self._visits = Visits(memory.words, count)
+        self._rank = rank  # of the process that it comes from, for workers that do not know theirs
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch it is from now on, in all processes: it begins, also if it did before.
@@ -96,17 +100,17 @@ class Keys:
         ArgumentError
             For a row that the arena has not.
         """
-        times = np.empty(len(rows), np.uint32)
-        samples = rows.astype(np.uint64)
-        turn = current_turn()
-        if turn is None:
-            epoch = self._visits.visit(0, rows, times)
-            if epoch is None:
-                return KeyArrays(self.seed, times.astype(np.uint64), samples, times * 0)
-        else:
-            epoch = turn.epoch
-            turn.visits_of(self).visit(turn.whose, rows, times)
-        return KeyArrays(self.seed, np.full(len(rows), epoch, np.uint64), samples, times)
+        count, samples = len(rows), rows.astype(np.uint64)
+        batch = current_batch()
+        if batch is not None:
+            epochs = np.full(count, batch.epoch, np.uint64)
+            return KeyArrays(self.seed, epochs, samples, batch.occurrences(self, rows))
+        times = np.empty(count, np.uint32)
+        epoch = self._visits.visit(rows, times)
+        if epoch is not None:
+            return KeyArrays(self.seed, np.full(count, epoch, np.uint64), samples, times)
+        rank = np.full(count, rank_here(self._rank), np.uint32)
+        return KeyArrays(self.seed, times.astype(np.uint64), samples, rank)
 
     def __copy__(self) -> "Keys":
         return self
@@ -116,87 +120,98 @@ class Keys:
 
     def __reduce__(self) -> tuple[Any, ...]:
         opening, handle = self._memory.__reduce__()[:2]
-        return _unpickled, (self.seed, self.count, self._outlives, opening, handle)
+        rank = rank_here(self._rank)
+        return _unpickled, (self.seed, self.count, self._outlives, rank, opening, handle)
 
 
-def _unpickled(seed: int, count: int, outlives: bool, opening: Any, handle: Any) -> Keys:
+def _unpickled(seed: int, count: int, outlives: bool, rank: int, opening: Any, handle: Any) -> Keys:
     try:
         memory = opening(*handle)
     except ArenaGoneError:
         if not outlives:
             raise
-        return Keys(seed, count, outlives)
+        memory = Writable.make(visits_bytes(count), "fastcache-visits")
     keys = Keys.__new__(Keys)
-    keys._take(seed, count, outlives, memory)
+    keys._take(seed, count, outlives, memory, rank)
     return keys
 
 
-class TurnKeys:
-    """One iteration of a loader, as far as keys depend on it.
+class BatchKeys:
+    """A batch of a loader's iteration, as far as keys depend on it.
 
     Attributes
     ----------
     epoch : int
-    whose : int
-        Where worker processes make the batches, its number among all iterations of the machine, by
-        which they count visits together. 0: visits are counted here, apart from all others.
+    count : int
+        Samples of the batch.
+    times : uint32 array (count,), optional
+        The occurrence of each. None: 0 of all.
+    at : int
+        Which of them is being read, where they are read one by one.
     """
 
-    def __init__(self, epoch: int = 0, whose: int = 0) -> None:
+    def __init__(self, epoch: int, count: int, times: Times | None = None) -> None:
         self.epoch = epoch
-        self.whose = whose
-        self._own: WeakKeyDictionary[Keys, Visits] = WeakKeyDictionary()
+        self.count = count
+        self.times = times
+        self.at = 0
+        self._seen: dict[tuple[int, int, int], int] = {}
 
-    def visits_of(self, keys: Keys) -> Visits:
-        """Return what counts visits of this iteration."""
-        if self.whose:
-            return keys._visits
-        own = self._own.get(keys)
-        if own is None:
-            memory = np.zeros(-(-visits_bytes(keys.count) // 8), np.uint64)
-            own = self._own[keys] = Visits(memory, keys.count)
-        return own
+    def occurrences(self, keys: Keys, rows: Rows) -> Times:
+        """Return those of some rows: of the batch, or of a part of what is read for it.
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Of a loader that is copied: the copy goes on with no iteration of the original.
-        return TurnKeys, (self.epoch, self.whose)
+        Datasets around ours may read any rows for a sample. What they read again for the same one
+        is counted on.
+        """
+        if len(rows) == self.count:
+            return np.zeros(self.count, np.uint32) if self.times is None else self.times
+        base = 0 if self.times is None else int(self.times[self.at])
+        found = np.empty(len(rows), np.uint32)
+        for k, row in enumerate(rows.tolist()):
+            place = (id(keys), row, base)
+            before = self._seen.get(place, 0)
+            self._seen[place] = before + 1
+            found[k] = (base + before) % (1 << 32)
+        return found
 
 
 _told = threading.local()
 
 
 @contextmanager
-def in_turn(turn: TurnKeys) -> Iterator[None]:
-    """Within it, in this thread, batches are of that iteration, whatever datasets were told."""
-    before = current_turn()
-    _told.turn = turn
+def in_batch(batch: BatchKeys) -> Iterator[None]:
+    """Within it, in this thread, samples are of that batch, whatever datasets were told."""
+    before = current_batch()
+    _told.batch = batch
     try:
         yield
     finally:
-        _told.turn = before
+        _told.batch = before
 
 
-@contextmanager
-def in_epoch(epoch: int) -> Iterator[None]:
-    """Within it, in this thread, batches are of an iteration of its own, through that epoch."""
-    with in_turn(TurnKeys(epoch)):
-        yield
+def current_batch() -> BatchKeys | None:
+    """Return the batch that this thread makes, if it was told."""
+    batch: BatchKeys | None = getattr(_told, "batch", None)
+    return batch
 
 
-def current_turn() -> TurnKeys | None:
-    """Return the iteration that this thread makes batches of, if it was told."""
-    turn: TurnKeys | None = getattr(_told, "turn", None)
-    return turn
+class Numbered(list[Any]):
+    """Indices of a batch; whoever goes through them one by one notes in which place it is."""
 
+    def __init__(self, indices: list[Any], batch: BatchKeys) -> None:
+        super().__init__(indices)
+        self._batch = batch
 
-def current_epoch() -> int | None:
-    """Return the epoch that this thread was told."""
-    turn = current_turn()
-    return None if turn is None else turn.epoch
+    def __iter__(self) -> Iterator[Any]:
+        for self._batch.at, index in enumerate(super().__iter__()):
+            yield index
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (self[:],)
 
 
 class Sent(NamedTuple):
-    """Indices of a batch on their way to a worker process.
+    """Indices of a batch on their way to whoever makes it, a worker process perhaps.
 
     There they are what they were, and the thread that gets them knows from then on of which
     iteration they are: through whatever datasets stand around that which draws.
@@ -204,17 +219,22 @@ class Sent(NamedTuple):
 
     indices: Any
     epoch: int
-    whose: int
+    samples: int
+    times: Times | None
+
+    def opened(self) -> tuple[Any, BatchKeys]:
+        """Return the indices, and what keys depend on."""
+        batch = BatchKeys(self.epoch, self.samples, self.times)
+        indices = self.indices
+        return Numbered(indices, batch) if type(indices) is list else indices, batch
 
     def __reduce__(self) -> tuple[Any, ...]:
         return arrived, tuple(self)
 
 
-def arrived(indices: Any, epoch: int, whose: int) -> Any:
-    """Take in indices that were sent: return them, and note the iteration for this thread."""
-    turn = current_turn()
-    if turn is None or (turn.epoch, turn.whose) != (epoch, whose):
-        _told.turn = TurnKeys(epoch, whose)
+def arrived(*sent: Any) -> Any:
+    """Take in indices that were sent: return them, and note the batch for this thread."""
+    indices, _told.batch = Sent(*sent).opened()
     return indices
 
 

@@ -33,6 +33,17 @@ def ranks_of(rank: int | None, world: int | None) -> tuple[int, int]:
     return int(rank), int(world)
 
 
+def rank_here(otherwise: int) -> int:
+    """Return the rank of this process, as far as it is known; else what it is told here.
+
+    For what ranks should do differently, but need not: nothing is refused.
+    """
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank()
+    text = os.environ.get("RANK", "")
+    return int(text) % (1 << 32) if text.isdecimal() else otherwise
+
+
 def warn_of_equal_work(stacklevel: int) -> None:
     """Say so where there are several processes, and each is about to go through all samples."""
     world = ranks_of(None, None)[1]

@@ -31,6 +31,11 @@ class Run:
     done: bool = False
     live: bool = True
 
+    @property
+    def gives_each_once(self) -> bool:
+        """Whether it gives no sample twice."""
+        return self.share.whole <= self.share.count
+
 
 @dataclass(frozen=True)
 class SamplerState:
