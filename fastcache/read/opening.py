@@ -96,6 +96,7 @@ def open(  # noqa: A001 - users write fastcache.open
     place = folder_of(path)
     if mode == "r+":
         given = [name for name, value in options.items() if value not in (None, "pil", "tuple")]
+        given += ["seed"] if seed else []
         if given or home != "auto":
             raise ArgumentError(
                 f"mode='r+' returns an editor, which knows no {', '.join(given or ['home'])}: open "

@@ -128,6 +128,7 @@ def test_modes(path, tmp_path):
         ("output", "dict"),
         ("transform_input", "tensor"),
         ("home", "ram"),
+        ("seed", 3),
     ):
         with pytest.raises(ArgumentError, match=f"knows no {name}"):
             fc.open(path, mode="r+", **{name: value})
