@@ -1,7 +1,6 @@
 """Where batches are written, and how many threads write them."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
@@ -13,6 +12,7 @@ from torch.utils.data import get_worker_info
 
 from fastcache._core import threads as pool
 from fastcache._core.lease import Pool
+from fastcache.read.per_thread import PerThread
 
 # Idle memory that the process keeps for its next batches: a few large ones (256 photos of 224
 # pixels are 37 MiB). What lives on tensors comes on top of it and is the caller's.
@@ -74,39 +74,27 @@ class Wishes(NamedTuple):
     finishes: Finishes | None = None
 
 
-class _Told(threading.local):
-    wishes = Wishes()
+_told = PerThread(Wishes())
 
-
-_told = _Told()
-
-
-@contextmanager
-def wishing(wishes: Wishes) -> Iterator[None]:
-    """Within it, batches that this thread makes are made as somebody wishes."""
-    before = _told.wishes
-    _told.wishes = wishes
-    try:
-        yield
-    finally:
-        _told.wishes = before
+# Within it, batches that this thread makes are made as somebody wishes.
+wishing = _told.within
 
 
 def finishes() -> Finishes | None:
     """Return where to leave what may be done to this thread's batches later; None: do it now."""
-    return _told.wishes.finishes
+    return _told.value.finishes
 
 
 @contextmanager
 def finished() -> Iterator[None]:
     """Within it, what this thread makes is finished at once: somebody looks at its numbers."""
-    with wishing(_told.wishes._replace(finishes=None)):
+    with wishing(_told.value._replace(finishes=None)):
         yield
 
 
 def gathered(memory: _Bytes, starts: _Offsets, lengths: int | _Offsets) -> torch.Tensor | None:
     """Return rows as who loads this batch gathers them by itself; None if C threads shall."""
-    gather = _told.wishes.gather
+    gather = _told.value.gather
     return None if gather is None else gather(memory, starts, lengths)
 
 
@@ -122,8 +110,8 @@ def new_bytes(size: int) -> torch.Tensor:
         return torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage, 0, (size,), (1,))
     if size < _LEASE_FROM:
         return torch.empty(size, dtype=torch.uint8, device="cpu")
-    if _told.wishes.new_bytes is not None:
-        return _told.wishes.new_bytes(size)
+    if _told.value.new_bytes is not None:
+        return _told.value.new_bytes(size)
     return torch.frombuffer(POOL.lease(size), dtype=torch.uint8)
 
 
@@ -132,6 +120,6 @@ def run(jobs: Sequence[pool.Work], size: int, threads: int) -> None:
     # The workers of a DataLoader are the parallelism.
     if get_worker_info() is not None:
         threads = 1
-    elif _told.wishes.threads is not None:
-        threads = _told.wishes.threads
+    elif _told.value.threads is not None:
+        threads = _told.value.threads
     pool.run_jobs(jobs, size, threads)

@@ -16,7 +16,7 @@ from torch.utils.data import (
 
 import fastcache as fc
 from fastcache.errors import ArgumentError
-from fastcache.read.sampling.keys import BatchKeys, Keys, current_batch, in_batch
+from fastcache.read.sampling.keys import BatchKeys, Keys, in_batch
 from fastcache.read.sampling.sampler_arguments import Part
 
 COUNT = 40
@@ -323,7 +323,6 @@ def test_batches_that_a_thread_is_told_have_their_own_keys():
         with in_batch(BatchKeys(8, 4, np.array([3, 0, 0, 1], np.uint32))):
             assert keys.take(rows).occurrence.tolist() == [3, 0, 0, 1]
         assert keys.take(rows).epoch.tolist() == [5] * 4
-    assert current_batch() is None
     assert keys.take(rows).epoch.tolist() == [1] * 4
 
 

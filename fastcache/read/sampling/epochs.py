@@ -1,11 +1,9 @@
 """What datasets are told of epochs: which one it is, and which samples others have had of it."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fastcache.read.columns.columns import Rows
+from fastcache.read.per_thread import PerThread
 from fastcache.read.sampling.checked_ints import LARGEST_EPOCH, checked_int
 from fastcache.read.sampling.keys import Keys
 from fastcache.read.sampling.origins import Origins, datasets_in
@@ -83,7 +81,7 @@ def epoch_begins(ds: Any, epoch: int, visited: Rows) -> None:
     visited : int64 array
         Samples that came before in this epoch, and come again.
     """
-    hearing = current_hearing()
+    hearing = _hearing.value
     if hearing is not None:
         hearing.begins(epoch, visited)
     for part in datasets_in(ds):
@@ -105,24 +103,10 @@ class Hearing(Protocol):
         """Hear of a sampler that begins; arguments as for `epoch_begins`."""
 
 
-_hearing = threading.local()
+_hearing = PerThread[Hearing | None](None)
 
-
-@contextmanager
-def in_hearing(hearing: Hearing) -> Iterator[None]:
-    """Within it, in this thread, samplers are asked for an iteration of a loader."""
-    before = current_hearing()
-    _hearing.of = hearing
-    try:
-        yield
-    finally:
-        _hearing.of = before
-
-
-def current_hearing() -> Hearing | None:
-    """Return for which iteration this thread asks samplers, if for one."""
-    hearing: Hearing | None = getattr(_hearing, "of", None)
-    return hearing
+# Within it, in this thread, samplers are asked for an iteration of a loader.
+in_hearing = _hearing.within
 
 
 def told_to(ds: Any) -> tuple[Told | None, ...]:

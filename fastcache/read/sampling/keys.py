@@ -16,9 +16,7 @@ counts visits of its own.  Which of two batches that two workers make at once co
 so then it is chance as well which of the duplicates in these gets which numbers.
 """
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +26,7 @@ from fastcache._core.visits import Visits, visits_bytes
 from fastcache.errors import ArenaGoneError
 from fastcache.memory.writable import Writable
 from fastcache.read.columns.columns import Rows
+from fastcache.read.per_thread import PerThread
 from fastcache.read.sampling.ranks import rank_here
 
 Times = npt.NDArray[np.uint32]
@@ -101,7 +100,7 @@ class Keys:
             For a row that the arena has not.
         """
         count, samples = len(rows), rows.astype(np.uint64)
-        batch = current_batch()
+        batch = _told.value
         if batch is not None:
             epochs = np.full(count, batch.epoch, np.uint64)
             return KeyArrays(self.seed, epochs, samples, batch.occurrences(self, rows))
@@ -175,24 +174,10 @@ class BatchKeys:
         return found
 
 
-_told = threading.local()
+_told = PerThread[BatchKeys | None](None)
 
-
-@contextmanager
-def in_batch(batch: BatchKeys) -> Iterator[None]:
-    """Within it, in this thread, samples are of that batch, whatever datasets were told."""
-    before = current_batch()
-    _told.batch = batch
-    try:
-        yield
-    finally:
-        _told.batch = before
-
-
-def current_batch() -> BatchKeys | None:
-    """Return the batch that this thread makes, if it was told."""
-    batch: BatchKeys | None = getattr(_told, "batch", None)
-    return batch
+# Within it, in this thread, samples are of a batch, whatever datasets were told.
+in_batch = _told.within
 
 
 class Numbered(list[Any]):
@@ -234,7 +219,7 @@ class Sent(NamedTuple):
 
 def arrived(*sent: Any) -> Any:
     """Take in indices that were sent: return them, and note the batch for this thread."""
-    indices, _told.batch = Sent(*sent).opened()
+    indices, _told.value = Sent(*sent).opened()
     return indices
 
 
