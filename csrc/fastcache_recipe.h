@@ -169,9 +169,11 @@ fc_status fc_draw(const fc_step *steps, int count, const fc_key *key, int32_t h,
                   const fc_stage *before, fc_drawn *drawn, int *at);
 
 /* Where a point of the sample lies in the final image: x' = x * scale_x + shift_x, in pixels from
- * the left edge; a negative scale is a flip. */
+ * the left edge; a negative scale is a flip.  What shows the sample lies from seen_x[0] to
+ * seen_x[1]; beyond there is padding. */
 typedef struct fc_map {
   double scale_y, shift_y, scale_x, shift_x;
+  double seen_y[2], seen_x[2];
   int32_t h, w; /* of the final image */
 } fc_map;
 fc_map fc_drawn_map(const fc_drawn *drawn);
