@@ -375,7 +375,7 @@ def test_pairs_of_files(tmp_path, target, keep):
         Pillow.fromarray(picture).save(tmp_path / "in" / f"{k}.png")
         other = 255 - picture if target == "image" else picture[:, :, 0]
         Pillow.fromarray(other).save(tmp_path / "out" / f"{k}.png")
-    recipe = [T.RandomCrop(20), T.RandomHorizontalFlip(), T.RandomVerticalFlip()]
+    recipe = [T.RandomCrop((20, 17)), T.RandomHorizontalFlip(), T.RandomVerticalFlip()]
     source = Pairs(tmp_path / "in", tmp_path / "out", target)
     with fc.ArenaDataset(source, transform=recipe, keep=keep) as ds:
         if keep == "encoded":
@@ -390,4 +390,8 @@ def test_pairs_of_files(tmp_path, target, keep):
         assert same(made, plain[3].permute(1, 2, 0) // 2)
         assert np.array_equal(seen, moved[3].permute(1, 2, 0) if target == "image" else moved[3])
         assert np.array_equal(after[3][1], seen)
-        assert as_pillow(plain[3]).size == (20, 20)
+        assert as_pillow(plain[3]).size == (17, 20)
+        rows = settled(ds.with_transform([*recipe, T.Layout("NHWC")], target_transform=np.asarray))
+        made, seen = rows.__getitems__([3])[0]
+        assert same(made, plain[3].permute(1, 2, 0))
+        assert np.array_equal(seen, moved[3].permute(1, 2, 0) if target == "image" else moved[3])
