@@ -4,6 +4,7 @@
  * Each step has random numbers of its own, and takes them in a fixed order that is part of what a
  * recipe means: tests/drawing_reference.py says it again in Python. */
 #include <math.h>
+#include <string.h>
 
 #include "draw.h"
 
@@ -249,8 +250,25 @@ static fc_status draw_step(const drawing *d, const fc_step *step) {
   }
 }
 
-fc_status fc_draw(const fc_step *steps, int count, const fc_key *key, int32_t h, int32_t w,
-                  const fc_stage *before, fc_drawn *drawn, int *at) {
+/* Labels are moved as pixels are, but never mixed with one another; 0: nothing else happens to
+ * them. What is padded has a class of its own, whose first byte is the lowest. */
+static int is_for_labels(fc_step *step, const fc_image_spec *labels) {
+  if (step->kind == FC_COLOUR_JITTER || step->kind == FC_GREYSCALE || step->kind == FC_ERASE)
+    return 0;
+  const int is_box = step->kind == FC_LETTER_BOX;
+  const size_t every = labels->wide ? 2 : (size_t)labels->channels;
+  memset(step->fill, 0, sizeof step->fill);
+  for (size_t i = 0; is_box && i < sizeof step->fill; i += every)
+    step->fill[i] = (uint8_t)step->number[3];
+  step->filter = FC_NEAREST;
+  if (!is_box) step->number[2] *= step->kind == FC_RANDOM_CROP; /* not at a scale */
+  return 1;
+}
+
+/* labels: the spec of a mask, or NULL. */
+static fc_status draw_all(const fc_step *steps, int count, const fc_key *key, int32_t h, int32_t w,
+                          const fc_stage *before, const fc_image_spec *labels, fc_drawn *drawn,
+                          int *at) {
   *at = -1;
   fc_status status = fc_fold_begin(drawn, h, w, before);
   if (status != FC_OK) return status;
@@ -259,10 +277,24 @@ fc_status fc_draw(const fc_step *steps, int count, const fc_key *key, int32_t h,
     *at = i;
     d.number = (uint32_t)i;
     status = fc_step_check(&steps[i]);
-    if (status == FC_OK) status = draw_step(&d, &steps[i]);
+    fc_step own;
+    if (labels) own = steps[i];
+    if (status == FC_OK && (!labels || is_for_labels(&own, labels)))
+      status = draw_step(&d, labels ? &own : &steps[i]);
     if (status != FC_OK) return status;
   }
   *at = -1;
   fc_fold_end(drawn);
   return FC_OK;
+}
+
+fc_status fc_draw(const fc_step *steps, int count, const fc_key *key, int32_t h, int32_t w,
+                  const fc_stage *before, fc_drawn *drawn, int *at) {
+  return draw_all(steps, count, key, h, w, before, NULL, drawn, at);
+}
+
+fc_status fc_draw_mask(const fc_step *steps, int count, const fc_key *key, int32_t h, int32_t w,
+                       const fc_stage *before, const fc_image_spec *spec, fc_drawn *drawn,
+                       int *at) {
+  return draw_all(steps, count, key, h, w, before, spec, drawn, at);
 }

@@ -166,11 +166,17 @@ typedef struct fc_drawn {
  * stages or erasures than fit.  Erasures are moved and cut by what follows. */
 fc_status fc_draw(const fc_step *steps, int count, const fc_key *key, int32_t h, int32_t w,
                   const fc_stage *before, fc_drawn *drawn, int *at);
+/* The same for a mask of such pixels, which holds labels: resampled by FC_NEAREST, not coloured and
+ * not erased, padded with the letter box's own class, else with 0. */
+fc_status fc_draw_mask(const fc_step *steps, int count, const fc_key *key, int32_t h, int32_t w,
+                       const fc_stage *before, const fc_image_spec *spec, fc_drawn *drawn, int *at);
 
 /* Where a point of the sample lies in the final image: x' = x * scale_x + shift_x, in pixels from
- * the left edge; a negative scale is a flip. */
+ * the left edge; a negative scale is a flip.  What shows the sample lies from seen_x[0] to
+ * seen_x[1]; beyond there is padding. */
 typedef struct fc_map {
   double scale_y, shift_y, scale_x, shift_x;
+  double seen_y[2], seen_x[2];
   int32_t h, w; /* of the final image */
 } fc_map;
 fc_map fc_drawn_map(const fc_drawn *drawn);
@@ -233,7 +239,7 @@ typedef struct fc_plane {
   const uint8_t *data;           /* of files that do, as in fc_fill_job */
   const int64_t *data_offset, *data_size;
   const fc_stage *before; /* [count] or NULL: what store= does to files */
-  int32_t is_mask;        /* nearest filter, no colours, nothing erased, FC_PLAIN */
+  int32_t is_mask;        /* drawn by fc_draw_mask; FC_PLAIN */
   fc_emit emit;
   uint8_t *out;
   const int64_t *out_offset; /* [count] of a sample's first byte from out */

@@ -294,8 +294,22 @@ void fc_fold_end(fc_drawn *drawn) {
   }
 }
 
+/* Follow what is seen through one stage: what it cuts off does not show again behind its edges. */
+static void see(double seen[2], const axis *a, double times) {
+  double end[2];
+  for (int i = 0; i < 2; i++) {
+    const double at = FC_MIN(FC_MAX(seen[i], (double)a->crop), (double)(a->crop + a->cropped));
+    const double made = (at - (double)a->crop) * times - (double)a->window;
+    end[i] = FC_MIN(FC_MAX(made, 0), (double)a->out);
+  }
+  seen[0] = a->flip ? (double)a->out - end[1] : end[0];
+  seen[1] = a->flip ? (double)a->out - end[0] : end[1];
+}
+
 fc_map fc_drawn_map(const fc_drawn *drawn) {
+  const fc_geometry *first = &drawn->stage[0].geometry;
   fc_map map = {.scale_y = 1, .scale_x = 1};
+  map.seen_y[1] = first->src_h, map.seen_x[1] = first->src_w;
   for (int32_t i = 0; i < drawn->stages; i++)
     for (int is_x = 0; is_x < 2; is_x++) {
       const axis a = axis_of(&drawn->stage[i], is_x);
@@ -308,6 +322,7 @@ fc_map fc_drawn_map(const fc_drawn *drawn) {
         *scale = -*scale;
         *shift = (double)a.out - *shift;
       }
+      see(is_x ? map.seen_x : map.seen_y, &a, times);
     }
   if (drawn->stages > 0) {
     map.h = drawn->stage[drawn->stages - 1].geometry.out_h;

@@ -1,6 +1,4 @@
 /* recipe_job.c: the read job: samples from the arena to the batch. */
-#include <string.h>
-
 #include "recipe.h"
 
 /* A sample that was taken from the cursor. */
@@ -25,6 +23,9 @@ static fc_status draw(const fc_make_job *job, const fc_plane *plane, taken *t, f
   const fc_stage *before = before_of(plane, item);
   const int32_t h = plane->height[item], w = plane->width[item];
   if (before && (before->geometry.src_h != h || before->geometry.src_w != w)) return FC_E_ARGUMENT;
+  if (plane->is_mask)
+    return fc_draw_mask(job->steps, job->step_count, &t->key, h, w, before, plane->spec, drawn,
+                        &t->at);
   return fc_draw(job->steps, job->step_count, &t->key, h, w, before, drawn, &t->at);
 }
 
@@ -52,29 +53,14 @@ static size size_of(const fc_plane *plane, int64_t item) {
   return (size){plane->height[item], plane->width[item]};
 }
 
-/* Labels are moved as the image is, but never mixed with one another. */
-static void draw_mask(fc_drawn *drawn, const fc_image_spec *spec) {
-  drawn->erased = 0;
-  for (int i = 0; i < drawn->stages; i++) {
-    fc_stage *stage = &drawn->stage[i];
-    stage->filter = FC_NEAREST;
-    stage->scale = 0;
-    stage->colours = 0;
-    memcpy(stage->fill, spec->fill, sizeof stage->fill);
-  }
-}
-
 static fc_status draw_column(const fc_make_job *job, int index, taken *t, fc_drawn *drawn) {
   const fc_plane *plane = &job->planes[index], *first = &job->planes[0];
   const size here = size_of(plane, t->item), there = size_of(first, t->item);
   if (here.h != there.h || here.w != there.w) return FC_E_ARGUMENT;
-  fc_status status = FC_OK;
-  if (!before_of(plane, t->item) && !before_of(first, t->item))
-    *drawn = t->drawn;
-  else
-    status = draw(job, plane, t, drawn);
-  if (status == FC_OK && plane->is_mask) draw_mask(drawn, plane->spec);
-  return status;
+  if (before_of(plane, t->item) || before_of(first, t->item) || plane->is_mask || first->is_mask)
+    return draw(job, plane, t, drawn);
+  *drawn = t->drawn;
+  return FC_OK;
 }
 
 static fc_status find_file(const fc_plane *plane, int64_t item, fc_maker *mine, fc_sample *sample,
@@ -108,7 +94,7 @@ static fc_status make_column(const fc_make_job *job, int index, taken *t, fc_mak
   fc_drawn own;
   const fc_drawn *drawn = &t->drawn;
   fc_status status = FC_OK;
-  if (index || plane->is_mask) {
+  if (index) {
     drawn = &own;
     status = draw_column(job, index, t, &own);
   }

@@ -140,7 +140,9 @@ def test_letter_box_keeps_palettes_and_pads_masks_with_their_own_fill():
 
 
 @pytest.mark.parametrize("kind", [T.Resize, T.CenterCrop, T.LetterBox])
-@pytest.mark.parametrize("size", [0, -1, 2.5, True, "224", (), (1, 2, 3), (4, 0), (4, None), b"4"])
+@pytest.mark.parametrize(
+    "size", [0, -1, 2.5, True, "224", (), (1, 2, 3), (4, 0), (4, None), b"4", 2**31, (4, 2**40)]
+)
 def test_bad_sizes_are_refused_at_once(kind, size):
     with pytest.raises(ArgumentError, match=kind.__name__):
         kind(size)

@@ -37,8 +37,8 @@ def test_store_moves_boxes_as_a_loop_does(chain, least):
     rng = np.random.default_rng(3)
     counts = np.array([7, 0, 12, 30, 1])
     boxes = [boxes_on(rng, *size, n) for size, n in zip(SIZES, counts, strict=True)]
-    told = store_map(chain, *zip(*SIZES, strict=True))
-    moved, kept = follow(np.concatenate(boxes), counts, told.maps, least, told.seen)
+    maps = store_map(chain, *zip(*SIZES, strict=True))
+    moved, kept = follow(np.concatenate(boxes), counts, maps, least)
     want, stays = [], []
     for size, some in zip(SIZES, boxes, strict=True):
         for box in some.tolist():
@@ -46,7 +46,7 @@ def test_store_moves_boxes_as_a_loop_does(chain, least):
             stays.append(area(cut) > 0 and area(cut) >= least * area(whole) * (1 - 1e-9))
             if stays[-1]:
                 want.append(cut)
-    assert (told.maps["h"][-1], told.maps["w"][-1]) == final
+    assert (maps["h"][-1], maps["w"][-1]) == final
     assert kept.tolist() == stays
     np.testing.assert_allclose(moved, np.reshape(want, (-1, 4)), rtol=1e-5, atol=1e-4)
     assert len(want) > 0
@@ -62,8 +62,8 @@ def test_boxes_lie_where_the_painted_pixels_do(chain):
     image.paste(255, box)
     shown = np.asarray(T.apply_store(T.store_for_masks(chain), image))
     ys, xs = np.nonzero(shown == 255)
-    told = store_map(chain, [height], [width])
-    moved, _ = follow(np.array([box], float), np.array([1]), told.maps, 0.1, told.seen)
+    maps = store_map(chain, [height], [width])
+    moved, _ = follow(np.array([box], float), np.array([1]), maps, 0.1)
     found = (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
     np.testing.assert_allclose(moved[0], found, atol=1.0)
 
@@ -103,7 +103,7 @@ def test_read_jobs_maps_with_flips_and_crops():
 def identity(count):
     maps = np.zeros(count, MAP)
     maps["scale_x"] = maps["scale_y"] = 1
-    maps["h"] = maps["w"] = 100
+    maps["h"] = maps["w"] = maps["seen_x"][:, 1] = maps["seen_y"][:, 1] = 100
     return maps
 
 

@@ -200,13 +200,34 @@ def test_derived_classes_and_hooks_may_do_anything():
     assert kept_in_python(compose, match="hooks").callables == (compose,)
 
 
+@pytest.mark.parametrize("mode", ["reflect", "symmetric", "edge", "constant"])
+def test_padding_that_is_mirrored_twice(mode):
+    """v1 pads for `padding`, and that once more for `pad_if_needed`; v2 pads once."""
+    arguments = {"size": 13, "padding": 1, "pad_if_needed": True, "padding_mode": mode}
+    image = Image.fromarray(np.arange(25, dtype=np.uint8).reshape(5, 5))
+    pad = tv.functional.pad
+    twice = np.asarray(pad(pad(image, 1, 0, mode), 6, 0, mode))
+    once = np.asarray(pad(image, 7, 0, mode))
+    differ = not np.array_equal(twice, once)
+    assert differ == (mode in ("reflect", "symmetric"))
+    if differ:
+        kept_in_python(tv.RandomCrop(**arguments), match="mirrored already")
+    else:
+        assert twins(tv.RandomCrop(**arguments)) == [T.RandomCrop(**arguments)]
+    assert twins(v2.RandomCrop(**arguments)) == [T.RandomCrop(**arguments)]
+    assert twins(tv.RandomCrop(**{**arguments, "padding": None})) == [
+        T.RandomCrop(**{**arguments, "padding": None})
+    ]
+
+
 @both
 def test_options_that_would_give_other_pixels(kinds):
     nearest = kinds.InterpolationMode.NEAREST
     assert twins(kinds.Resize(8, nearest)) == [T.Resize(8, "nearest")]
-    kept_in_python(kinds.PILToTensor(), kinds.Resize(8, nearest), match="nearest-exact")
     exact = kinds.InterpolationMode.NEAREST_EXACT
-    assert twins(kinds.PILToTensor(), kinds.Resize(8, exact)) == [T.Resize(8, "nearest")]
+    assert twins(kinds.Resize(8, exact)) == [T.Resize(8, "nearest")]
+    for mode in (nearest, exact):
+        kept_in_python(kinds.PILToTensor(), kinds.Resize(8, mode), match="takes other pixels of")
     # Of PIL images torchvision ignores it.
     assert twins(kinds.RandomResizedCrop(8, antialias=False)) == [T.RandomResizedCrop(8)]
     for resize in (kinds.RandomResizedCrop(8, antialias=False), kinds.Resize(8, antialias=False)):

@@ -91,6 +91,8 @@ cdef extern from "fastcache_recipe.h" nogil:
         double shift_y
         double scale_x
         double shift_x
+        double seen_y[2]
+        double seen_x[2]
         int32_t h
         int32_t w
 

@@ -74,6 +74,8 @@ def offsets():
             "shift_y": <size_t> &m.shift_y - map_,
             "scale_x": <size_t> &m.scale_x - map_,
             "shift_x": <size_t> &m.shift_x - map_,
+            "seen_y": <size_t> &m.seen_y[0] - map_,
+            "seen_x": <size_t> &m.seen_x[0] - map_,
             "h": <size_t> &m.h - map_,
             "w": <size_t> &m.w - map_,
         },

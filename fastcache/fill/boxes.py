@@ -92,8 +92,8 @@ class BoxesColumn(ColumnFill):
         if feed.relative:
             image = np.repeat(np.arange(len(counts)), counts)
             boxes = boxes * np.stack([table.width, table.height] * 2, axis=1)[image]
-        told = store_map(self._image.operations, table.height, table.width)
-        self._boxes, kept = follow(boxes, counts, told.maps, feed.min_visibility, told.seen)
+        maps = store_map(self._image.operations, table.height, table.width)
+        self._boxes, kept = follow(boxes, counts, maps, feed.min_visibility)
         self._numbers = feed.numbers[at][kept]
         self._counts = counts_kept(counts, kept)
         self._dropped = len(kept) - len(self._boxes)

@@ -1,6 +1,8 @@
 """Where batches are written, and how many threads write them."""
 
+import errno
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
@@ -12,6 +14,7 @@ from torch.utils.data import get_worker_info
 
 from fastcache._core import threads as pool
 from fastcache._core.lease import Pool
+from fastcache.errors import BlockError
 from fastcache.read.per_thread import PerThread
 
 # Idle memory that the process keeps for its next batches: a few large ones (256 photos of 224
@@ -104,7 +107,14 @@ def new_bytes(size: int) -> torch.Tensor:
     In a worker of a ``DataLoader`` it lies in torch's shared memory, so that it travels to the
     parent without another copy. Elsewhere large ones come from the process's pool and go back to
     it with the last tensor on them.
+
+    Raises
+    ------
+    BlockError
+        If there is not so much memory.
     """
+    if size > sys.maxsize:
+        raise BlockError(errno.ENOMEM, f"no memory for a batch of {size} bytes: make less of it")
     if get_worker_info() is not None and size:
         storage = torch.UntypedStorage._new_shared(size)  # type: ignore[no-untyped-call]
         return torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage, 0, (size,), (1,))

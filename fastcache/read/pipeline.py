@@ -224,7 +224,7 @@ class Pipeline:
             else:
                 value = reader.item(row)
                 if mode is not None and self.recipe is not None and name in self.recipe.columns:
-                    value = to_pil(pixels_of(value), mode)
+                    value = to_pil(pixels_of(value, self.recipe.plans[0].layout), mode)
             return apply_steps(self._image_steps, value) if name == self._roles.image else value
 
         def build(node: Structure) -> Any:

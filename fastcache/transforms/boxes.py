@@ -4,7 +4,6 @@ Everything is done to the boxes of many images at once, which lie behind each ot
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +15,6 @@ from fastcache.transforms.steps import MAP
 
 MIN_VISIBILITY = 0.1
 _ROUNDING = 1e-9  # a box that ends where the image does is all visible
-
-
-class StoreMap(NamedTuple):
-    """Where ``store=`` puts the points of N images.
-
-    Attributes
-    ----------
-    maps : structured array of shape (N,), dtype ``MAP``
-        x' = x * scale_x + shift_x, in pixels of what the operations make, whose size is (h, w).
-    seen : float64 array of shape (N, 4)
-        Left, top, right and bottom of the part of that which shows the image and is no padding.
-    """
-
-    maps: npt.NDArray[np.void]
-    seen: npt.NDArray[np.float64]
 
 
 class _Axis:
@@ -81,7 +65,7 @@ class _BoxTrace(Trace):
 
 def store_map(
     operations: Sequence[Operation], heights: npt.ArrayLike, widths: npt.ArrayLike
-) -> StoreMap:
+) -> npt.NDArray[np.void]:
     """Return where a chain of operations puts the points of N images.
 
     Parameters
@@ -89,6 +73,10 @@ def store_map(
     operations : sequence of Operation
     heights, widths : array_like of int, shape (N,)
         Sizes of the (oriented) sources in pixels, at least 1.
+
+    Returns
+    -------
+    array of dtype ``MAP``, shape (N,)
 
     Raises
     ------
@@ -102,8 +90,9 @@ def store_map(
     maps = np.zeros(y.out.shape, MAP)
     for name, axis in (("y", y), ("x", x)):
         maps[f"scale_{name}"], maps[f"shift_{name}"] = axis.scale, axis.shift
+        maps[f"seen_{name}"] = np.stack([axis.low, axis.high], axis=1)
     maps["h"], maps["w"] = y.out, x.out
-    return StoreMap(maps, np.stack([x.low, y.low, x.high, y.high], axis=1))
+    return maps
 
 
 def follow(
@@ -111,7 +100,6 @@ def follow(
     counts: npt.NDArray[np.int64],
     maps: npt.NDArray[np.void],
     min_visibility: float = MIN_VISIBILITY,
-    seen: npt.NDArray[np.float64] | None = None,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Move the boxes of many images to where these have gone.
 
@@ -122,13 +110,13 @@ def follow(
     counts : int64 array of shape (N,)
         Boxes of each image; together M.
     maps : structured array of shape (N,), dtype ``MAP``
-        Where the points of each image lie now, as the read job tells it.
+        Where the points of each image lie now, as :func:`store_map` or the read job tell it. Boxes
+        are clipped to what is seen of the image there, so that those of parts which were cut off
+        do not lie on padding.
     min_visibility : float in [0, 1]
         Boxes of whose area a smaller share is left, after clipping, are dropped; so are, always,
         boxes without area. The share is one of the box as it came in, parts outside of the image
         included, which is what albumentations calls `min_visibility`.
-    seen : float64 array of shape (N, 4), optional
-        What boxes are clipped to; None: the final image, padding included.
 
     Returns
     -------
@@ -146,9 +134,6 @@ def follow(
             f"{len(boxes)} boxes, {len(counts)} counts of together {int(counts.sum())} and "
             f"{len(maps)} maps: give a count and a map per image, and as many boxes as counted"
         )
-    if seen is None:
-        seen = np.zeros((len(maps), 4))
-        seen[:, 2], seen[:, 3] = maps["w"], maps["h"]
     image = np.repeat(np.arange(len(counts)), counts)
     ends = np.empty((2, 2, len(boxes)))  # axis (x, y), then the lower and the upper end
     area, left = np.ones(len(boxes)), np.ones(len(boxes))
@@ -157,8 +142,8 @@ def follow(
         a, b = (boxes[:, at].astype(np.float64) * scale + shift for at in (k, k + 2))
         low, high = np.minimum(a, b), np.maximum(a, b)  # a flip exchanges them
         area *= high - low
-        ends[k, 0] = np.maximum(low, seen[image, k])
-        ends[k, 1] = np.minimum(high, seen[image, k + 2])
+        seen = maps[f"seen_{name}"][image]
+        ends[k, 0], ends[k, 1] = np.maximum(low, seen[:, 0]), np.minimum(high, seen[:, 1])
         left *= np.maximum(ends[k, 1] - ends[k, 0], 0)
     moved = ends.transpose(2, 1, 0).reshape(-1, 4).astype(np.float32)
     # In float32 a sliver far from the edge may have no width any more.

@@ -11,7 +11,6 @@ from fastcache.errors import ArgumentError
 from fastcache.transforms.operation import check_pixels, check_size
 
 MOST_CHANNELS = 4
-_MOST_PIXELS = 2**31 - 1  # what the C core's int32 holds
 _LARGEST = float(np.finfo(np.float32).max)
 _LEAST_RATIO = 1e-6  # of sides, in the C core
 
@@ -72,17 +71,7 @@ def check_ratio(value: object, what: str) -> tuple[float, float]:
 def check_frame(size: object, what: str) -> tuple[int, int]:
     """Return (height, width) of a size that is a side of a square or a pair."""
     kept = check_size(size, what)
-    pair = (kept, kept) if isinstance(kept, int) else kept
-    for value in pair:
-        check_count(value, what)
-    return pair
-
-
-def check_count(value: int, what: str) -> int:
-    """Return a number of pixels that the core can hold."""
-    if value <= _MOST_PIXELS:
-        return value
-    raise ArgumentError(f"{what}: {value} pixels are more than the {_MOST_PIXELS} of an image side")
+    return (kept, kept) if isinstance(kept, int) else kept
 
 
 def check_padding(padding: object, what: str) -> tuple[int, int, int, int] | None:
@@ -107,7 +96,7 @@ def check_padding(padding: object, what: str) -> tuple[int, int, int, int] | Non
         )
     # Zero is a padding, if not a number of pixels that an image may have.
     pixels = [0 if _is_zero(side) else check_pixels(side, what) for side in sides]
-    left, top, right, bottom = (check_count(side, what) for side in (pixels * 4)[:4])
+    left, top, right, bottom = (pixels * 4)[:4]
     return (left, top, right, bottom) if any(pixels) else None
 
 

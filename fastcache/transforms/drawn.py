@@ -118,7 +118,8 @@ def drawn_maps(drawn: Records) -> Records:
     -------
     array of dtype ``MAP``, shape (N,)
         x' = x * scale_x + shift_x, in pixels from the left edge, and y alike; a flip has a negative
-        scale. ``h`` and ``w`` are the size of the final image.
+        scale. ``h`` and ``w`` are the size of the final image; from ``seen_x[0]`` to ``seen_x[1]``
+        it shows the sample, and padding beyond.
     """
     packed = _bytes(drawn, DRAWN, "drawn")
     out = np.zeros(packed.size // DRAWN.itemsize, MAP)

@@ -26,6 +26,7 @@ Steps: TypeAlias = npt.NDArray[np.void]
 # Name to number of the C core's fc_filter.
 FILTERS = {"nearest": 0, "box": 1, "bilinear": 2, "hamming": 3, "bicubic": 4, "lanczos": 5}
 PIL_FILTERS = {name: Image.Resampling[name.upper()] for name in FILTERS}
+MOST_PIXELS = 2**31 - 1  # of an image side: what the C core's int32 holds
 _NAMES = {int(code): name for name, code in PIL_FILTERS.items()}
 
 
@@ -127,9 +128,13 @@ class Operation(ReadOperation):
 
 
 def check_pixels(value: object, what: str) -> int:
-    """Return a number of pixels as an int; raise ArgumentError unless it is an integer >= 1."""
+    """Return a number of pixels as an int; raise ArgumentError unless a side may have so many."""
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
-        return int(value)
+        if value <= MOST_PIXELS:
+            return int(value)
+        raise ArgumentError(
+            f"{what}: {value} pixels are more than the {MOST_PIXELS} of an image side"
+        )
     raise ArgumentError(f"{what} must be an integer of at least 1 pixel, not {value!r}")
 
 

@@ -34,7 +34,7 @@ class RandomCrop(ReadOperation):
         Whether smaller images are padded, on both sides by all that is missing. If not, a smaller
         image is an error that names the sample.
     fill : int or sequence of int
-        Value 0..255 of constant padding, of all channels or of each.
+        Value 0..255 of constant padding, of all channels or of each; masks are padded with 0.
     padding_mode : {"constant", "edge", "reflect", "symmetric"}
         What the padding shows: `fill`, the pixel at the edge, or the mirrored image, without or
         with the pixel at the edge itself.

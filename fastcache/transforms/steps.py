@@ -76,6 +76,7 @@ DRAWN = np.dtype(
 MAP = np.dtype(
     [
         *((name, np.float64) for name in ("scale_y", "shift_y", "scale_x", "shift_x")),
+        *((name, np.float64, 2) for name in ("seen_y", "seen_x")),
         *((name, np.int32) for name in ("h", "w")),
     ],
     align=True,

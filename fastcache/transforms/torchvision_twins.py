@@ -95,10 +95,11 @@ def _check_filter(transform: Any, given: Input) -> None:
     if not given.tensors:
         return
     mode = getattr(transform.interpolation, "value", transform.interpolation)
-    if mode in ("nearest", 0):
+    if mode in ("nearest", "nearest-exact", 0):
+        # Of two that are equally near the exact one takes the other, too.
         raise NoTwinError(
-            'interpolation="nearest" takes other pixels of tensors than Pillow does: resize before '
-            'ToTensor or ToImage, or give "nearest-exact"'
+            f'interpolation="{mode or "nearest"}" takes other pixels of tensors than Pillow does: '
+            "resize before ToTensor or ToImage"
         )
     if mode in ("bilinear", "bicubic", 2, 3) and not getattr(transform, "antialias", True):
         raise NoTwinError(
@@ -112,6 +113,11 @@ def _random_crop(transform: Any, given: Input) -> RandomCrop:
     if family(transform) == "v2" and padding is not None:
         left, right, top, bottom = padding
         padding = (left, top, right, bottom)
+    mirrors = transform.padding_mode in ("reflect", "symmetric")
+    if mirrors and padding and transform.pad_if_needed and family(transform) == "v1":
+        raise NoTwinError(
+            "padding= and pad_if_needed=: v1 mirrors what it has mirrored already; v2 pads once"
+        )
     if isinstance(fill, dict):
         raise NoTwinError("fill= by type of image: give one fill")
     fill = 0 if fill is None else fill

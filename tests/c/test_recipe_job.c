@@ -187,11 +187,9 @@ static void test_columns(const batch *b) {
                             &image_spec, &drawn, &key, &plane[0].emit, (uint8_t *)image, NULL),
           FC_OK);
     CHECK(memcmp(image, first.image[i], sizeof image) == 0);
-    for (int s = 0; s < drawn.stages; s++) {
-      drawn.stage[s].filter = FC_NEAREST, drawn.stage[s].colours = 0;
-      memcpy(drawn.stage[s].fill, mask_spec.fill, 4);
-    }
-    drawn.erased = 0;
+    CHECK_INT(
+        fc_draw_mask(steps, 4, &key, b->height[i], b->width[i], NULL, &mask_spec, &drawn, &at),
+        FC_OK);
     CHECK_INT(fc_make(maker, b->masks + b->mask_offset[i], stride, &mask_spec, &drawn, &key,
                       &plane[1].emit, mask),
               FC_OK);

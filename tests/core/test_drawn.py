@@ -99,7 +99,7 @@ def test_a_contradiction_in_what_was_done_before_is_refused(change):
 
 
 def test_maps_lead_from_the_sample_to_the_final_image():
-    """A pixel's centre, followed through every action, ends where the map says."""
+    """A point, and what is seen of the image, followed through every action, end as it says."""
     steps_of = lambda rng: choose(rng, ("bicubic",))  # noqa: E731
     followed = 0
     for image, actions, got in runs(steps_of, 2000, 5):
@@ -107,20 +107,28 @@ def test_maps_lead_from_the_sample_to_the_final_image():
             continue
         h, w = image.shape[:2]
         y, x = 0.3 * h, 0.6 * w
-        size = [h, w]
+        size, seen = [h, w], np.array([[0.0, h], [0.0, w]])
         for name, *rest in actions:
             if name == "window":
                 y, x, size = y - rest[0], x - rest[1], list(rest[2:4])
+                seen = np.clip(seen - [[rest[0]], [rest[1]]], 0, [[size[0]], [size[1]]])
             elif name == "resample":
-                y, x, size = y * rest[0] / size[0], x * rest[1] / size[1], list(rest[:2])
+                y, x = y * rest[0] / size[0], x * rest[1] / size[1]
+                seen = seen * [[rest[0] / size[0]], [rest[1] / size[1]]]
+                size = list(rest[:2])
             elif name == "flip_y":
-                y = size[0] - y
+                y, seen[0] = size[0] - y, size[0] - seen[0, ::-1]
             elif name == "flip_x":
-                x = size[1] - x
+                x, seen[1] = size[1] - x, size[1] - seen[1, ::-1]
         (found,) = drawn_maps(np.array([got], DRAWN))
         assert [found["h"], found["w"]] == size
         assert found["scale_y"] * 0.3 * h + found["shift_y"] == pytest.approx(y, abs=1e-6)
         assert found["scale_x"] * 0.6 * w + found["shift_x"] == pytest.approx(x, abs=1e-6)
+        for axis, (low, high) in zip("yx", seen, strict=True):
+            if low < high:  # of what is not seen, it does not matter where
+                assert found[f"seen_{axis}"] == pytest.approx([low, high], abs=1e-6)
+            else:
+                assert found[f"seen_{axis}"][0] == found[f"seen_{axis}"][1]
         followed += 1
     assert followed > 1000
 

@@ -358,7 +358,7 @@ def test_follow_what_a_read_job_does(tmp_path, known):
         batch = ds._reader.readers_over(ds._pipeline)["boxes"].gather(np.array([3, 1, 0])).values
     maps = np.zeros(3, MAP)
     maps["scale_x"], maps["shift_x"], maps["scale_y"], maps["shift_y"] = -0.5, 24, 0.5, -2
-    maps["h"], maps["w"] = 20, 24
+    maps["h"], maps["w"] = maps["seen_y"][:, 1], maps["seen_x"][:, 1] = 20, 24
     moved = batch.follow(maps)
     assert moved.sizes.tolist() == [[20, 24]] * 3
     want = []

@@ -77,6 +77,29 @@ def test_boxes_lie_where_the_pixels_went(painted, store, keep):
         assert len(set(corners)) == 3  # crops differ from epoch to epoch, and boxes with them
 
 
+@pytest.mark.parametrize("keep", ["decoded", "encoded"])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        [T.CenterCrop(40), T.RandomCrop(96, padding=28)],
+        [
+            T.RandomResizedCrop(30, interpolation="nearest"),
+            T.CenterCrop(50),
+            T.RandomVerticalFlip(1),
+        ],
+        [T.RandomCrop((30, 50)), T.LetterBox(64, 0, "nearest"), T.RandomHorizontalFlip()],
+    ],
+    ids=repr,
+)
+def test_boxes_do_not_lie_on_padding(painted, recipe, keep):
+    """D7: what was cut off does not come back where padding follows."""
+    with fc.ArenaDataset(Yolo(painted, min_visibility=0.0), transform=recipe, keep=keep) as ds:
+        pictures, targets = fc.collate(ds.__getitems__(range(COUNT)))
+        pairs = zip(pictures, targets, strict=True)
+        seen = sum(check_lies_on(picture, target["boxes"], 1.6) for picture, target in pairs)
+    assert seen > COUNT // 2
+
+
 @pytest.mark.parametrize("form", ["xyxy", "yolo"])
 def test_one_tensor_under_loaders(painted, form):
     """D7: boxes and images have the same random numbers, whoever makes the batch."""

@@ -25,7 +25,7 @@ from torchvision_oracle import torchvision
 import fastcache as fc
 from fastcache import transforms as T
 from fastcache._core import drawing
-from fastcache.errors import ArgumentError
+from fastcache.errors import ArgumentError, BlockError
 from fastcache.read.view import ArenaView
 from fastcache.schema import Image, Scalar
 from fastcache.transforms.steps import DRAWN
@@ -275,6 +275,17 @@ def test_a_crop_that_is_too_large_names_sample_and_step():
     for read in (lambda: ds[bad], lambda: ds.__getitems__([*good, bad])):
         with pytest.raises(ArgumentError, match=rf"sample {bad}: RandomCrop\(size=\(20, 20\)"):
             read()
+
+
+def test_results_that_no_memory_could_hold():
+    """Sides that C cannot count name the sample, bytes that nobody can count are an error, too."""
+    side = 2**31 - 1
+    for size in ((side, side), (side, 2**26)):
+        with pytest.raises(BlockError, match="no memory for a batch"):
+            batch_of(free_set(T.Resize(size)), [0, 1])
+    for index in (0, 1):  # neither is a square
+        with pytest.raises(ArgumentError, match=f"sample {index}: Resize.* make too many"):
+            batch_of(free_set(T.Resize(side)), [index])
 
 
 def test_images_that_c_has_no_batches_of_stay_in_python():

@@ -296,6 +296,39 @@ def test_masks_take_the_nearest_pixel():
         assert np.array_equal(made[k].numpy(), np.asarray(resized)[:, ::-1])
 
 
+@pytest.mark.parametrize("flip", [T.RandomHorizontalFlip(1.0), T.RandomVerticalFlip(1.0)])
+@pytest.mark.parametrize("keep", ["decoded", "encoded"])
+def test_masks_take_the_nearest_pixel_of_what_was_flipped(tmp_path, keep, flip):
+    """C8: two labels may be equally near; which one is taken shows what was done first."""
+    paths = [str(tmp_path / name) for name in ("image.png", "mask.png")]
+    Pillow.fromarray(images.pixels(26, 24, 3)).save(paths[0])
+    label = Pillow.fromarray(np.arange(26 * 24, dtype=np.uint8).reshape(26, 24))
+    label.save(paths[1])
+    recipe = [flip, T.Resize((13, 12)), T.ColorJitter(0.2), flip, T.Resize((26, 40))]
+    turn = Pillow.Transpose.FLIP_LEFT_RIGHT if "Horizontal" in flip.name else 1
+    for size in ((12, 13), (40, 26)):
+        label = label.transpose(turn).resize(size, Pillow.Resampling.NEAREST)
+    with fc.ArenaDataset(Pairs([paths[0]], [paths[1]]), transform=recipe, keep=keep) as ds:
+        made = ds[0][1]
+    assert np.array_equal(made.numpy(), np.asarray(label))
+
+
+def test_masks_are_padded_with_the_class_of_each_letter_box():
+    """A letter box pads what it frames; crops pad masks with 0, whatever images get."""
+    first, second = (T.LetterBox(size, mask_fill=k + 5) for k, size in enumerate(((20, 30), 30)))
+    pad = T.RandomCrop(40, padding=5, fill=9)
+    chain, views = (
+        [first, second, pad],
+        [T.MultiCrop([[first], [second]])],
+    )
+    ds, _ = pairs_of("uint16", (20, 10), chain)
+    mask = batch_of(ds, [0])["mask"][0].to(torch.int64)
+    assert [int(mask[y, x]) for y, x in ((0, 20), (7, 20), (20, 7))] == [0, 6, 5]
+    ds, _ = pairs_of("uint8", (20, 10), views)
+    corners = [int(view[0, 0, 0]) for view in batch_of(ds, [0])["mask"]]
+    assert corners == [5, 6]
+
+
 def test_masks_are_padded_with_their_own_class():
     ds, _ = pairs_of("uint8", (20, 10), [T.LetterBox(32, fill=114, mask_fill=255)])
     batch = batch_of(ds, [0, 1])
@@ -342,7 +375,7 @@ def test_pairs_of_files(tmp_path, target, keep):
         Pillow.fromarray(picture).save(tmp_path / "in" / f"{k}.png")
         other = 255 - picture if target == "image" else picture[:, :, 0]
         Pillow.fromarray(other).save(tmp_path / "out" / f"{k}.png")
-    recipe = [T.RandomCrop(20), T.RandomHorizontalFlip(), T.RandomVerticalFlip()]
+    recipe = [T.RandomCrop((20, 17)), T.RandomHorizontalFlip(), T.RandomVerticalFlip()]
     source = Pairs(tmp_path / "in", tmp_path / "out", target)
     with fc.ArenaDataset(source, transform=recipe, keep=keep) as ds:
         if keep == "encoded":
@@ -357,4 +390,8 @@ def test_pairs_of_files(tmp_path, target, keep):
         assert same(made, plain[3].permute(1, 2, 0) // 2)
         assert np.array_equal(seen, moved[3].permute(1, 2, 0) if target == "image" else moved[3])
         assert np.array_equal(after[3][1], seen)
-        assert as_pillow(plain[3]).size == (20, 20)
+        assert as_pillow(plain[3]).size == (17, 20)
+        rows = settled(ds.with_transform([*recipe, T.Layout("NHWC")], target_transform=np.asarray))
+        made, seen = rows.__getitems__([3])[0]
+        assert same(made, plain[3].permute(1, 2, 0))
+        assert np.array_equal(seen, moved[3].permute(1, 2, 0) if target == "image" else moved[3])

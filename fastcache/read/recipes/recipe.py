@@ -111,8 +111,7 @@ class Recipe:
                 "both the same store="
             )
         if isinstance(field, Mask):
-            fill = _mask_fill(self.chain.operations)
-            spec, emit, dtype = _mask_kind(name, field.dtype, fill)
+            spec, emit, dtype = _mask_kind(name, field.dtype, _mask_fill(self.chain.operations))
             outputs = tuple(
                 Output(plan.operations, plan.steps, emit, dtype, "HW", plan.size)
                 for plan in self.plans
@@ -193,13 +192,11 @@ def _of_image(plan: RecipePlan, whole: bool) -> Output:
 
 
 def _mask_fill(operations: Sequence[ReadOperation]) -> int:
-    """Return the class index of padding: what the last LetterBox says."""
-    fill = 0
+    """Return the largest class index of padding: a LetterBox has one of its own."""
+    parts: list[ReadOperation] = []
     for operation in operations:
-        for part in sum(operation.views, ()) if isinstance(operation, MultiCrop) else (operation,):
-            if isinstance(part, LetterBox):
-                fill = part.mask_fill
-    return fill
+        parts += sum(operation.views, ()) if isinstance(operation, MultiCrop) else [operation]
+    return max((part.mask_fill for part in parts if isinstance(part, LetterBox)), default=0)
 
 
 def _mask_kind(name: str, dtype: str, fill: int) -> tuple[Spec, npt.NDArray[np.void], torch.dtype]:
@@ -219,5 +216,5 @@ def _mask_kind(name: str, dtype: str, fill: int) -> tuple[Spec, npt.NDArray[np.v
     emit: npt.NDArray[Any] = np.zeros((), EMIT)
     emit["element"] = ELEMENTS["uint16" if wide else "uint8"]
     emit["channels"], emit["scaling"], emit["std"] = channels, SCALINGS["plain"], 1
-    spec = Spec(channels=channels, wide=wide, fill=fill, filter=0)
+    spec = Spec(channels=channels, wide=wide, filter=0)
     return spec, emit, torch.from_numpy(np.empty(0, kind)).dtype

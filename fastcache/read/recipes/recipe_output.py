@@ -1,5 +1,6 @@
 """What a recipe makes of one column: the memory of a batch, and the tensors over it."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from fastcache.read.buffers import STREAM_FROM, new_bytes
 from fastcache.read.device.device_finish import DeviceFinish
 from fastcache.read.recipes.recipe_rows import Sizes64, raw
 from fastcache.transforms import Operation, ReadOperation
-from fastcache.transforms.operation import Size
+from fastcache.transforms.operation import MOST_PIXELS, Size
 from fastcache.transforms.steps import EMIT
 
 
@@ -98,9 +99,13 @@ class Output:
             return Room(memory, batch, *self._places(count, each))
         assert sizes is not None
         made = self.made_sizes(sizes)
+        large = made.max(axis=1) > MOST_PIXELS
+        large |= made.astype(np.float64).prod(axis=1) * self._pixel > sys.maxsize
+        if large.any():  # C says what is wrong with it, and needs no room for that
+            made = np.where(large[:, None], 0, made)
         lengths = made.prod(axis=1) * self._pixel
         ends = np.cumsum(lengths)
-        memory = new_bytes(int(lengths.sum()))
+        memory = new_bytes(sum(lengths.tolist()))  # which may be more than an int64
         typed = memory.view(self.dtype)
         itemsize = self.dtype.itemsize
         values = [

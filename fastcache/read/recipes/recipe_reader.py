@@ -168,7 +168,7 @@ def picked(columns: Mapping[str, Any], readers: Mapping[str, Reader]) -> dict[st
     return {name: PickedReader(columns[name], reader) for name, reader in readers.items()}
 
 
-def pixels_of(made: torch.Tensor) -> Pixels:
-    """Return what a recipe has made as (H, W) or (H, W, C) pixels."""
-    pixels = made if made.ndim == 2 else made.permute(1, 2, 0)
+def pixels_of(made: torch.Tensor, layout: str) -> Pixels:
+    """Return what a recipe has made in some layout as (H, W) or (H, W, C) pixels."""
+    pixels = made if made.ndim == 2 or layout == "NHWC" else made.permute(1, 2, 0)
     return np.ascontiguousarray(pixels.numpy())

@@ -131,11 +131,10 @@ class KeptImages(ImageRows):
         self.size = reader.size
         self.memory = reader.memory
         told = reader.spec.arguments()
-        # What C would decode, if it is what the column holds, and padded as the recipe pads.
+        # What C would decode, if it is what the column holds.
         self._in_c = (
             reader.pixels_dtype == (np.uint16 if told["wide"] else np.uint8)
             and told["channels"] == reader.channels
-            and (told["fill"] == spec.arguments()["fill"] or reader.is_image)
         )
         before = np.zeros((), STAGE)
         before["filter"], before["fill"] = told["filter"], _levels(told["fill"], told["wide"])
