@@ -240,6 +240,8 @@ typedef struct fc_plane {
   const int64_t *data_offset, *data_size;
   const fc_stage *before; /* [count] or NULL: what store= does to files */
   int32_t is_mask;        /* drawn by fc_draw_mask; FC_PLAIN */
+  const fc_step *steps;   /* of a view: its own; NULL: the job's */
+  int32_t step_count;
   fc_emit emit;
   uint8_t *out;
   const int64_t *out_offset; /* [count] of a sample's first byte from out */
@@ -258,6 +260,9 @@ typedef struct fc_make_job {
   const uint32_t *occurrence;     /* [count] */
   const fc_plane *planes;
   int32_t plane_count;
+  /* 1: the planes are views of the first one's images, with steps and outputs of their own, and
+   * `map` is NULL.  A file is then read once, and decoded once where that is less work. */
+  int32_t is_views;
   int32_t damaged_needs_python; /* as in fc_fill_job */
   fc_map *map;                  /* [count], or NULL: written, for boxes and points */
   int32_t *status;              /* [count] in: FC_PENDING or final */

@@ -18,6 +18,7 @@ fc_maker *fc_maker_new(void) {
 static void free_buffers(fc_maker *maker) {
   for (int i = 0; i < 2; i++) fc_buffer_free(&maker->pixels[i]);
   fc_buffer_free(&maker->crop);
+  fc_buffer_free(&maker->whole);
   fc_buffer_free(&maker->line);
   fc_buffer_free(&maker->room);
   fc_buffer_free(&maker->file);
@@ -48,8 +49,8 @@ fc_maker *fc_maker_take(void) {
 
 static size_t held(const fc_maker *maker) {
   const size_t pixels = maker->pixels[0].capacity + maker->pixels[1].capacity;
-  return fc_sink_held(maker->sink) + pixels + maker->crop.capacity + maker->line.capacity +
-         maker->room.capacity + maker->file.capacity;
+  return fc_sink_held(maker->sink) + pixels + maker->crop.capacity + maker->whole.capacity +
+         maker->line.capacity + maker->room.capacity + maker->file.capacity;
 }
 
 void fc_maker_give(fc_maker *maker) {

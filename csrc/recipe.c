@@ -5,6 +5,7 @@
  * stages after which others follow, take the way through pixels in a thread's own memory. */
 #include <string.h>
 
+#include "draw.h"
 #include "recipe.h"
 
 /* ---- what is asked for ---- */
@@ -107,6 +108,26 @@ static fc_status decode(fc_maker *maker, const fc_sample *from, const fc_image_s
   if (to->slot)
     return fc_decode(maker->decoder, from->data, from->size, spec, g, to->slot, to->stride, detail);
   return fc_decode_rows(maker->decoder, from->data, from->size, spec, g, &to->taker, detail);
+}
+
+fc_status fc_decode_whole(fc_maker *maker, const fc_sample *file, const fc_image_spec *spec,
+                          const fc_stage *before, int32_t h, int32_t w, fc_sample *made,
+                          int *detail) {
+  fc_drawn drawn;
+  fc_image_spec own = *spec;
+  fc_status status = fc_fold_begin(&drawn, h, w, before);
+  const fc_stage *stage = &drawn.stage[0];
+  if (status != FC_OK || !is_drawn_valid(&drawn, spec)) return FC_E_ARGUMENT;
+  own.filter = stage->filter;
+  own.scale = 0;
+  memcpy(own.fill, stage->fill, sizeof own.fill);
+  const fc_geometry *g = &stage->geometry;
+  const size_t stride = (size_t)g->out_w * (size_t)fc_pixel_bytes(spec);
+  status = fc_buffer_reserve(&maker->whole, stride * (size_t)g->out_h);
+  if (status != FC_OK) return status;
+  const target to = {.slot = maker->whole.data, .stride = stride};
+  *made = (fc_sample){.data = maker->whole.data, .stride = stride};
+  return decode(maker, file, &own, g, &to, detail);
 }
 
 /* A geometry's crop as it is. */

@@ -27,6 +27,7 @@ struct fc_maker {
   fc_decoder *decoder; /* NULL until a file comes */
   fc_buffer pixels[2]; /* from stage to stage */
   fc_buffer crop;      /* of a file, to be padded */
+  fc_buffer whole;     /* a decoded file, for several views */
   fc_buffer line, room;
   fc_buffer file;
 };
@@ -48,6 +49,11 @@ void fc_maker_give(fc_maker *maker);
 fc_status fc_make_sample(fc_maker *maker, const fc_sample *sample, const fc_image_spec *spec,
                          const fc_drawn *drawn, const fc_key *key, const fc_emit *emit,
                          uint8_t *out, const fc_ahead *ahead, int *detail);
+/* A file's pixels after what `before` does to it, or as they are; they lie in the maker until the
+ * next. */
+fc_status fc_decode_whole(fc_maker *maker, const fc_sample *file, const fc_image_spec *spec,
+                          const fc_stage *before, int32_t h, int32_t w, fc_sample *made,
+                          int *detail);
 /* The part of decoded pixels that a stage reads. */
 fc_ahead fc_stage_ahead(const fc_sample *sample, const fc_image_spec *spec, const fc_stage *stage);
 

@@ -18,15 +18,21 @@ static const fc_stage *before_of(const fc_plane *plane, int64_t item) {
   return is_decoded(plane, item) || !plane->before ? NULL : &plane->before[item];
 }
 
+static fc_status draw_of(const fc_make_job *job, const fc_plane *plane, taken *t, int32_t h,
+                         int32_t w, const fc_stage *before, fc_drawn *drawn) {
+  const fc_step *steps = plane->steps ? plane->steps : job->steps;
+  const int count = plane->steps ? plane->step_count : job->step_count;
+  if (plane->is_mask)
+    return fc_draw_mask(steps, count, &t->key, h, w, before, plane->spec, drawn, &t->at);
+  return fc_draw(steps, count, &t->key, h, w, before, drawn, &t->at);
+}
+
 static fc_status draw(const fc_make_job *job, const fc_plane *plane, taken *t, fc_drawn *drawn) {
   const int64_t item = t->item;
   const fc_stage *before = before_of(plane, item);
   const int32_t h = plane->height[item], w = plane->width[item];
   if (before && (before->geometry.src_h != h || before->geometry.src_w != w)) return FC_E_ARGUMENT;
-  if (plane->is_mask)
-    return fc_draw_mask(job->steps, job->step_count, &t->key, h, w, before, plane->spec, drawn,
-                        &t->at);
-  return fc_draw(job->steps, job->step_count, &t->key, h, w, before, drawn, &t->at);
+  return draw_of(job, plane, t, h, w, before, drawn);
 }
 
 static taken take(fc_make_job *job) {
@@ -110,6 +116,61 @@ static fc_status make_column(const fc_make_job *job, int index, taken *t, fc_mak
                         plane->out + plane->out_offset[item], ahead, detail);
 }
 
+/* ---- views ---- */
+
+/* Which part of a file's decoding a view takes: half of that is entropy coding, down to the last
+ * row that is seen, the other half goes into the pixels seen.  At a scale it takes its own. */
+static double share_of(const fc_drawn *drawn) {
+  const fc_geometry *g = &drawn->stage[0].geometry;
+  if (drawn->stage[0].scale) return 0;
+  const double rows = (double)FC_MIN((int64_t)g->win_y + g->out_h, g->size_h) / g->size_h;
+  const double seen = FC_MIN((double)g->out_h * g->out_w / ((double)g->size_h * g->size_w), 1);
+  const double area = (double)g->crop_h * g->crop_w / ((double)g->src_h * g->src_w);
+  return ((g->crop_y + g->crop_h * FC_MAX(rows, 0)) / g->src_h + area * seen) / 2;
+}
+
+/* All views of a sample.  Those that would together decode more than the whole file share it. */
+static fc_status make_views(const fc_make_job *job, taken *t, fc_maker *mine, const fc_ahead *ahead,
+                            int *detail) {
+  const fc_plane *first = &job->planes[0];
+  const int64_t item = t->item;
+  const fc_stage *before = before_of(first, item);
+  const size made = size_of(first, item);
+  fc_sample from = {0}, whole = {0};
+  fc_drawn drawn;
+  double share = 0;
+  for (int i = 0; i < job->plane_count; i++) {
+    const fc_status status = draw(job, &job->planes[i], t, &drawn);
+    if (status != FC_OK) {
+      *detail = t->at;
+      return status;
+    }
+    share += share_of(&drawn);
+  }
+  fc_status status = FC_OK;
+  if (is_decoded(first, item))
+    from = decoded_of(first, item);
+  else
+    status = find_file(first, item, mine, &from, detail);
+  if (status == FC_OK && !from.stride && share > 1)
+    status = fc_decode_whole(mine, &from, first->spec, before, first->height[item],
+                             first->width[item], &whole, detail);
+  for (int i = 0; i < job->plane_count && status == FC_OK; i++) {
+    const fc_plane *plane = &job->planes[i];
+    const fc_sample *sample = &from;
+    status = draw(job, plane, t, &drawn);
+    if (status == FC_OK && whole.stride && !drawn.stage[0].scale) {
+      sample = &whole;
+      status = draw_of(job, plane, t, made.h, made.w, NULL, &drawn);
+    }
+    if (status == FC_OK && bytes_of(plane, &drawn) != plane->out_size[item]) status = FC_E_ARGUMENT;
+    if (status == FC_OK)
+      status = fc_make_sample(mine, sample, first->spec, &drawn, &t->key, &plane->emit,
+                              plane->out + plane->out_offset[item], i ? NULL : ahead, detail);
+  }
+  return status;
+}
+
 /* ---- samples ---- */
 
 /* Pixels of a column that will be read after this sample; rows 0 when that is not known.  What was
@@ -132,7 +193,10 @@ static void make(fc_make_job *job, taken *t, const taken *next, fc_maker *mine) 
   if (status == FC_OK && job->map) job->map[t->item] = fc_drawn_map(&t->drawn);
   for (int i = 0; i < job->plane_count && status == FC_OK; i++) {
     const fc_ahead ahead = ahead_of(job, next, i);
-    status = make_column(job, i, t, mine, ahead.rows ? &ahead : NULL, &detail);
+    if (!job->is_views)
+      status = make_column(job, i, t, mine, ahead.rows ? &ahead : NULL, &detail);
+    else if (i == 0)
+      status = make_views(job, t, mine, ahead.rows ? &ahead : NULL, &detail);
     bytes += job->planes[i].out_size[t->item];
   }
   if (fc_is_damage(status) && job->damaged_needs_python) {

@@ -114,4 +114,6 @@ class Batch:
             "detail": raw(self.detail),
             "maps": raw(self.maps),
         }
-        self.job = recipe.MakeJob(columns, raw(steps), **(given | more))
+        self.job = recipe.MakeJob(
+            columns, steps if isinstance(steps, list) else raw(steps), **(given | more)
+        )

@@ -144,6 +144,8 @@ cdef extern from "fastcache_recipe.h" nogil:
         const int64_t *data_size
         const fc_stage *before
         int32_t is_mask
+        const fc_step *steps
+        int32_t step_count
         fc_emit emit
         uint8_t *out
         const int64_t *out_offset
@@ -159,6 +161,7 @@ cdef extern from "fastcache_recipe.h" nogil:
         const uint32_t *occurrence
         const fc_plane *planes
         int32_t plane_count
+        int32_t is_views
         int32_t damaged_needs_python
         fc_map *map
         int32_t *status

@@ -24,7 +24,7 @@ class MakeJob:
     def __init__(
         self,
         planes: Sequence[Plane],
-        steps: _Bytes,
+        steps: _Bytes | list[_Bytes],
         seed: int,
         epoch: _Bytes,
         sample: _Bytes,

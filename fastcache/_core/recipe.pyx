@@ -70,7 +70,9 @@ cdef class MakeJob:
     ----------
     planes : sequence of Plane
         1 to MOST_PLANES of them, each of N samples. Those of one sample have the same size.
-    steps : uint8 view of `fc_step` records, copied
+    steps : uint8 view of `fc_step` records, copied; or a list of such, one per plane
+        A list: the planes are views of the first one's images. A file is read once for all of them,
+        and decoded once where that is less work.
     seed : int
     epoch, sample : uint64 [N] as bytes, copied
     occurrence : uint32 [N] as bytes, copied
@@ -85,14 +87,15 @@ cdef class MakeJob:
     Raises
     ------
     ArgumentError
-        If a buffer has another size than N says, or a step breaks the rules of its kind.
+        If a buffer has another size than N says, a step breaks the rules of its kind, or views are
+        asked for maps.
     """
 
     cdef _capi_recipe.fc_make_job job
     cdef _capi_recipe.fc_plane planes[16]
     cdef object keep
 
-    def __init__(self, planes, const uint8_t[::1] steps, uint64_t seed, const uint8_t[::1] epoch,
+    def __init__(self, planes, steps, uint64_t seed, const uint8_t[::1] epoch,
                  const uint8_t[::1] sample, const uint8_t[::1] occurrence, uint8_t[::1] status,
                  uint8_t[::1] detail, *, uint8_t[::1] maps=None, bint damaged_needs_python=False):
         if self.keep is not None:
@@ -113,7 +116,9 @@ cdef class MakeJob:
         self.job.plane_count = <int32_t> len(given)
         self.job.seed = seed
         self.job.damaged_needs_python = damaged_needs_python
-        copied = self._copy_steps(steps)
+        copied = self._copy_views(steps, maps) if isinstance(steps, list) else [records_of(steps)]
+        if not self.job.is_views:
+            self.job.step_count = checked_steps(copied[0], &self.job.steps)
         epochs = frozen(epoch, n, sizeof(uint64_t), "epoch")
         samples = frozen(sample, n, sizeof(uint64_t), "sample")
         times = frozen(occurrence, n, sizeof(uint32_t), "occurrence")
@@ -127,17 +132,15 @@ cdef class MakeJob:
                 maps, n * sizeof(_capi_recipe.fc_map), "maps")
         self.keep = (given, copied, epochs, samples, times, status, detail, maps)
 
-    cdef object _copy_steps(self, const uint8_t[::1] steps):
-        cdef Py_ssize_t each = sizeof(_capi_recipe.fc_step), i
-        if steps.shape[0] % each or steps.shape[0] // each > 0x7fff:
-            raise ArgumentError(f"steps: {steps.shape[0]} bytes, where each of up to 32767 takes {each}")
-        copied = bytes(steps)
-        self.job.step_count = <int32_t> (steps.shape[0] // each)
-        self.job.steps = <const _capi_recipe.fc_step *> <void *> PyBytes_AS_STRING(copied)
-        for i in range(self.job.step_count):
-            if _capi_recipe.fc_step_check(&self.job.steps[i]) != _capi.FC_OK:
-                raise ArgumentError(f"step {i} of kind {self.job.steps[i].kind} breaks the rules of "
-                                    "its kind")
+    cdef object _copy_views(self, list steps, maps):
+        cdef Py_ssize_t i
+        if len(steps) != self.job.plane_count or maps is not None:
+            raise ArgumentError(f"{len(steps)} lists of steps for {self.job.plane_count} views: give "
+                                "one for each, and no maps")
+        copied = [records_of(own) for own in steps]
+        for i in range(len(copied)):
+            self.planes[i].step_count = checked_steps(copied[i], &self.planes[i].steps)
+        self.job.is_views = 1
         return copied
 
     def run(self):
@@ -156,6 +159,22 @@ cdef class MakeJob:
     def progress(self):
         """Return (samples done, samples failed, output bytes written)."""
         return (self.job.cursor.done, self.job.cursor.failed, self.job.cursor.bytes)
+
+
+cdef bytes records_of(const uint8_t[::1] steps):
+    return bytes(steps)
+
+
+cdef int32_t checked_steps(bytes copied, const _capi_recipe.fc_step **first) except -1:
+    """Find the first of some steps, which live as long as `copied`; return how many there are."""
+    cdef Py_ssize_t each = sizeof(_capi_recipe.fc_step), size = len(copied), i
+    if size % each or size // each > 0x7fff:
+        raise ArgumentError(f"steps: {size} bytes, where each of up to 32767 takes {each}")
+    first[0] = <const _capi_recipe.fc_step *> <void *> PyBytes_AS_STRING(copied)
+    for i in range(size // each):
+        if _capi_recipe.fc_step_check(&first[0][i]) != _capi.FC_OK:
+            raise ArgumentError(f"step {i} of kind {first[0][i].kind} breaks the rules of its kind")
+    return <int32_t> (size // each)
 
 
 cdef void *written(uint8_t[::1] buffer, Py_ssize_t need, str what) except? NULL:

@@ -18,7 +18,8 @@ class MultiCrop(ReadOperation):
 
     The sample then holds a list of images in the place of one, and a batch a list of tensors. What
     stands before it in ``transform=`` is done with the same random numbers for all views; what
-    stands behind it is done to each, with numbers of its own.
+    stands behind it is done to each, with numbers of its own. Of an image that is kept as its file
+    the whole is decoded once, unless the views together take less than that.
 
     Parameters
     ----------

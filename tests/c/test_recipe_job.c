@@ -307,6 +307,57 @@ static void test_before(const batch *b) {
   fc_decoder_free(decoder);
 }
 
+/* ---- views ---- */
+
+enum { VIEWS = 3 };
+static uint8_t alone[VIEWS][COUNT][3 * SIDE * SIDE], together[VIEWS][COUNT][3 * SIDE * SIDE];
+static const fc_step resized = {.kind = FC_RESIZE, .filter = FC_HAMMING, .number = {SIDE, SIDE}};
+static const fc_step middle[] = {{.kind = FC_CENTER_CROP, .number = {2, 3}},
+                                 {.kind = FC_RESIZE, .number = {SIDE, SIDE}}};
+
+static void ask_view(fc_plane *plane, const request *r, uint8_t *out, const int64_t *at,
+                     const int64_t *size) {
+  *plane = r->plane[0];
+  plane->emit = (fc_emit){.element = FC_UINT8, .channels = 3};
+  plane->out = out, plane->out_offset = at, plane->out_size = size;
+}
+
+/* Several views are what each is alone.  Returns what a maker keeps of files decoded as a whole. */
+static size_t check_views(const batch *b, const fc_step *const *steps_of, const int *counts) {
+  static int64_t at[COUNT], size[COUNT];
+  static fc_plane planes[VIEWS];
+  for (int i = 0; i < COUNT; i++) at[i] = i * (int64_t)(3 * SIDE * SIDE), size[i] = 3 * SIDE * SIDE;
+  for (int v = 0; v < VIEWS; v++) {
+    ask(&asked, b, &first);
+    ask_view(&planes[v], &asked, alone[v][0], at, size);
+    asked.job.planes = &planes[v], asked.job.plane_count = 1, asked.job.map = NULL;
+    asked.job.steps = steps_of[v], asked.job.step_count = counts[v];
+    run(&asked, 1);
+    for (int i = 0; i < COUNT; i++) CHECK_INT(first.status[i], FC_OK);
+    ask_view(&planes[v], &asked, together[v][0], at, size);
+    planes[v].steps = steps_of[v], planes[v].step_count = counts[v];
+  }
+  memset(together, 0, sizeof together);
+  ask(&asked, b, &first);
+  asked.job.planes = planes, asked.job.plane_count = VIEWS, asked.job.map = NULL;
+  asked.job.is_views = 1;
+  run(&asked, 1);
+  for (int i = 0; i < COUNT; i++) CHECK_INT(first.status[i], FC_OK);
+  CHECK(memcmp(alone, together, sizeof alone) == 0);
+  CHECK_INT(asked.job.cursor.bytes, (int64_t)sizeof together);
+  fc_maker *maker = fc_maker_take();
+  const size_t kept = maker->whole.capacity;
+  fc_maker_give(maker);
+  return kept;
+}
+
+static void test_views(const batch *b) {
+  const fc_step *const parts[] = {middle, middle, middle};
+  const fc_step *const most[] = {&resized, middle, steps};
+  CHECK_INT(check_views(b, parts, (const int[]){2, 2, 2}), 0);
+  CHECK(check_views(b, most, (const int[]){1, 2, 3}) >= 20 * 20 * 3);
+}
+
 int main(void) {
   static batch b;
   image_spec.limits = fc_default_limits;
@@ -315,6 +366,7 @@ int main(void) {
   test_columns(&b);
   test_failures(&b);
   test_before(&b);
+  test_views(&b);
   free_batch(&b);
   return check_result();
 }

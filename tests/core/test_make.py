@@ -317,5 +317,12 @@ def test_jobs_of_no_columns_too_many_or_bad_steps_are_refused(photos):
     bad["kind"][1] = 99
     with pytest.raises(ArgumentError, match="step 1 of kind 99"):
         Batch([column], bad, N)
+    for views, more, says in (
+        ([recipe_steps()], {"maps": None}, "1 lists of steps for 2 views"),
+        ([recipe_steps()] * 2, {}, "and no maps"),
+        ([recipe_steps(), bad], {"maps": None}, "step 1 of kind 99"),
+    ):
+        with pytest.raises(ArgumentError, match=says):
+            Batch([column, column], [raw(steps) for steps in views], N, **more)
     with pytest.raises(ArgumentError, match="once"):
         column.__init__(SPEC, raw(emit_of()), None, None, None, None, None, None, None)

@@ -104,6 +104,41 @@ def test_forms_do_not_matter(every_kind, store, recipe):
     assert all(same(*pair) for pair in zip(got, wanted, strict=True))
 
 
+@pytest.mark.parametrize("store", [None, [T.LetterBox(90)], [T.Resize(70), T.CenterCrop(64)]])
+@pytest.mark.parametrize("color", ["RGB", "RGBA", "L"])
+def test_views_of_files(tmp_path, store, color):
+    """Some take little of a file and some all of it, some erase; more of them than a job makes."""
+    paths = photographs(tmp_path, 5, (110, 96))
+    paths.append(str(tmp_path / "alpha.png"))
+    Pillow.fromarray(images.pixels(100, 130, 4)).save(paths[-1])
+    few = [[T.RandomResizedCrop(12, scale=(0.01, 0.05))], [T.CenterCrop(8)]]
+    many = [
+        *few,
+        [],
+        [T.RandomCrop(100, padding=40, padding_mode="reflect"), T.RandomErasing(1.0)],
+        [T.Resize(40), T.ColorJitter(0.5, 0.5)],
+        *([T.RandomHorizontalFlip()] * 16),
+    ]
+    for views in (few, many):
+        options = {"store": store, "transform": [T.MultiCrop(views)], "color": color}
+        with fc.ArenaDataset(Files(paths), threads=1, **options) as whole:
+            wanted = everything(settled(whole), range(6))
+        with fc.ArenaDataset(Files(paths), keep="encoded", **options) as ds:
+            got = everything(settled(ds), range(6))
+        assert all(same(*pair) for pair in zip(got, wanted, strict=True))
+
+
+def test_a_view_that_cannot_be_made_is_named(tmp_path):
+    paths = photographs(tmp_path, 3)
+    views = T.MultiCrop([T.RandomHorizontalFlip(), T.RandomCrop(62)])
+    Pillow.fromarray(images.pixels(70, 80, 3)).save(paths[1])
+    with (
+        fc.ArenaDataset(Files(paths), keep="encoded", transform=views) as ds,
+        pytest.raises(ArgumentError, match=r"sample 0: RandomCrop\(size=\(62.* of 64 x 60 pixels"),
+    ):
+        ds.__getitems__([1, 0])
+
+
 def absent(paths, **options):
     """Return a dataset none of whose images is kept."""
     source = Files(paths, range(len(paths)))

@@ -43,6 +43,18 @@ def test_files_are_decoded_as_the_plan_says(paths):
         assert ds.with_transform(CROP).scratch_bytes() > ds.scratch_bytes() > 0
 
 
+def test_files_of_several_views_are_decoded_as_a_whole(paths):
+    """What such a file takes as pixels comes on top of what one view needs."""
+    with fc.ArenaDataset(paths, keep="encoded", transform=CROP) as ds:
+        views = ds.with_transform(T.MultiCrop([CROP, CROP]))
+        one = ds.with_transform(T.MultiCrop([CROP]))
+        geometry = ds._reader.readers["image"].kept.geometry
+        largest = int(geometry["out_h"].max()) * int(geometry["out_w"].max()) * 3
+        assert one.scratch_bytes(1) == ds.scratch_bytes(1)
+        assert largest < views.scratch_bytes(1) - one.scratch_bytes(1) < largest + (1 << 20)
+        del geometry
+
+
 def test_loaders_state_it(paths):
     with fc.ArenaDataset(paths, transform=CROP, threads=2) as ds:
         loader = fc.ArenaLoader(ds, 4, threads=1)

@@ -9,7 +9,7 @@ import torch
 
 from fastcache._core import image as core
 from fastcache._core.planes import Plane
-from fastcache._core.recipe import MakeJob
+from fastcache._core.recipe import MOST_PLANES, MakeJob
 from fastcache.errors import ArgumentError
 from fastcache.fill.failures import check_shortage
 from fastcache.read.columns.columns import Rows
@@ -36,18 +36,13 @@ class _View:
         self.status = np.full(count, core.PENDING, np.int32)
         self.detail = np.zeros(count, np.int32)
 
-    def job(
-        self, memory: npt.NDArray[np.uint8], found: Found, keys: KeyArrays, at: Rows | None = None
-    ) -> MakeJob:
-        """Return the job that makes samples, or those at some positions, of images in `memory`."""
-        room, status, detail = self.room, self.status, self.detail
+    def plane(self, memory: npt.NDArray[np.uint8], found: Found, at: Rows | None = None) -> Plane:
+        """Return what is made of images in `memory`, or of those at some positions."""
+        room = self.room
         offset, length = room.offset, room.length
         if at is not None:
             offset, length = offset[at], length[at]
-            keys = KeyArrays(keys.seed, keys.epoch[at], keys.sample[at], keys.occurrence[at])
-            status, detail = np.full(len(at), core.PENDING, np.int32), np.zeros(len(at), np.int32)
-            self.status, self.detail = status, detail
-        plane = Plane(
+        return Plane(
             self._column.rows.spec,
             self.output.emit(len(room.memory)),
             memory,
@@ -60,17 +55,39 @@ class _View:
             is_mask=self._column.is_mask,
             **found.files,
         )
-        return MakeJob(
-            [plane],
-            self.output.raw_steps,
-            keys.seed,
-            raw(keys.epoch),
-            raw(keys.sample),
-            raw(keys.occurrence),
-            raw(status),
-            raw(detail),
-            damaged_needs_python=True,
-        )
+
+    def job(
+        self, memory: npt.NDArray[np.uint8], found: Found, keys: KeyArrays, at: Rows | None = None
+    ) -> MakeJob:
+        """Return the job that makes it."""
+        if at is not None:
+            keys = KeyArrays(keys.seed, keys.epoch[at], keys.sample[at], keys.occurrence[at])
+            self.status = np.full(len(at), core.PENDING, np.int32)
+            self.detail = np.zeros(len(at), np.int32)
+        return _job([self.plane(memory, found, at)], self.output.raw_steps, keys, self)
+
+    def share(self, first: "_View") -> None:
+        """Have its samples end with those of another view."""
+        self.status, self.detail = first.status, first.detail
+
+
+def _job(
+    planes: list[Plane],
+    steps: npt.NDArray[np.uint8] | list[npt.NDArray[np.uint8]],
+    keys: KeyArrays,
+    view: _View,
+) -> MakeJob:
+    return MakeJob(
+        planes,
+        steps,
+        keys.seed,
+        raw(keys.epoch),
+        raw(keys.sample),
+        raw(keys.occurrence),
+        raw(view.status),
+        raw(view.detail),
+        damaged_needs_python=True,
+    )
 
 
 class RecipeBatch:
@@ -112,11 +129,24 @@ class RecipeBatch:
             for view in self._views:
                 view.status[found.aside] = core.NEEDS_PYTHON
             self._aside = Fetched(column.images, rows, np.flatnonzero(found.aside))
-        self._jobs = [view.job(images.memory, found, keys) for view in self._views]
+        # Of files all views are made together, so that none is decoded for each.
+        together = MOST_PLANES if found.files and len(outputs) > 1 else 1
+        self._is_together = together > 1
+        views = self._views
+        self._jobs = [self._job_of(views[k : k + together]) for k in range(0, len(views), together)]
         read = int(found.height @ found.width.astype(np.int64)) * images.spec.pixel_bytes
         written = sum(len(view.room.memory) for view in self._views)
         decodes = int((found.offset < 0).sum()) if found.files else 0
         self.size = written + read + _WORTH * decodes
+
+    def _job_of(self, views: "list[_View]") -> MakeJob:
+        memory, found, keys = self._column.rows.memory, self._found, self._keys
+        if not self._is_together:
+            return views[0].job(memory, found, keys)
+        for view in views:
+            view.share(views[0])
+        planes = [view.plane(memory, found) for view in views]
+        return _job(planes, [view.output.raw_steps for view in views], keys, views[0])
 
     def run(self) -> None:
         """Work until nothing is left."""
@@ -144,7 +174,8 @@ class RecipeBatch:
             if (view.status == core.OK).all():
                 continue
             check_shortage(view.status, view.detail)
-            self._check(view, np.flatnonzero((view.status == core.E_ARGUMENT) & ~is_file))
+            if not self._is_together:  # else it is found out by making what is late, one by one
+                self._check(view, np.flatnonzero((view.status == core.E_ARGUMENT) & ~is_file))
             late |= view.status != core.OK
         if self._aside is not None:
             late[self._aside.at] = False

@@ -10,6 +10,8 @@ from fastcache.read.columns.fetch import FetchReader
 from fastcache.read.recipes.recipe_output import Output
 from fastcache.read.recipes.recipe_reader import RecipeColumn
 
+_ROUNDED = 64 << 10  # to pages, which have this size at most
+
 
 def thread_scratch(readers: Iterable[Reader], rows: int, decoding: int) -> int:
     """Return the most bytes that one thread holds beside a batch.
@@ -34,14 +36,26 @@ def thread_scratch(readers: Iterable[Reader], rows: int, decoding: int) -> int:
         held = decoding if isinstance(images, FetchReader) else 0
         if isinstance(reader, RecipeColumn):
             held += max(_making(reader, output, rows) for output in reader.outputs)
+            if isinstance(images, FetchReader) and len(reader.outputs) > 1:
+                held += _whole(reader, rows)
         most = max(most, held)  # a thread makes one column after the other
     return most
 
 
 def _making(column: RecipeColumn, output: Output, rows: int) -> int:
+    size = _largest(column, rows)
+    return int(core.scratch_bytes(output.raw_steps, *size, column.rows.spec, output.emit(0)))
+
+
+def _whole(column: RecipeColumn, rows: int) -> int:
+    """Return the bytes of a file that is decoded once for several views."""
+    height, width = _largest(column, rows)
+    return height * width * column.rows.spec.pixel_bytes + _ROUNDED
+
+
+def _largest(column: RecipeColumn, rows: int) -> tuple[int, int]:
     images = column.rows
-    size = images.size
-    if size is None:
-        sizes = images.sizes(np.arange(rows))
-        size = (int(sizes[:, 0].max(initial=1)), int(sizes[:, 1].max(initial=1)))
-    return int(core.scratch_bytes(output.raw_steps, *size, images.spec, output.emit(0)))
+    if images.size is not None:
+        return images.size
+    sizes = images.sizes(np.arange(rows))
+    return int(sizes[:, 0].max(initial=1)), int(sizes[:, 1].max(initial=1))
