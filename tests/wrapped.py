@@ -35,6 +35,28 @@ class Twos(Around):
         return [own, other, self.dataset[index]]
 
 
+class Joined(Around):
+    """Reads four samples at once for each."""
+
+    def __getitem__(self, index):
+        return self.dataset.__getitems__([(index * factor + 1) % 40 for factor in (1, 3, 7, 9)])
+
+
+class TwoPasses(Around):
+    """Reads each batch twice."""
+
+    def __getitems__(self, indices):
+        views = [self.dataset.__getitems__(indices) for _ in range(2)]
+        return [list(pair) for pair in zip(*views, strict=True)]
+
+
+class Unsized(Around):
+    """Does not tell its length, as abstract classes do."""
+
+    def __len__(self):
+        raise NotImplementedError
+
+
 class Mapped(Around):
     """Hands batches on, in an order of its own."""
 

@@ -16,8 +16,9 @@ from torch.utils.data import (
 
 import fastcache as fc
 from fastcache.errors import ArgumentError
-from fastcache.read.sampling.keys import BatchKeys, Keys, in_batch
+from fastcache.read.sampling.keys import Keys
 from fastcache.read.sampling.sampler_arguments import Part
+from fastcache.read.sampling.sent import BatchKeys, in_batch
 
 COUNT = 40
 EPOCH, OCCURRENCE = 1, 3

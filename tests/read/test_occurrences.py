@@ -8,9 +8,16 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from keyed import Keyed, OneByOne
-from torch.utils.data import ConcatDataset, DataLoader, RandomSampler, SequentialSampler, Subset
-from wrapped import Around, ByName, Mapped, Thrice, Twos
+from keyed import Halves, Keyed, OneByOne
+from torch.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    StackDataset,
+    Subset,
+)
+from wrapped import Around, ByName, Joined, Mapped, Thrice, TwoPasses, Twos, Unsized
 
 import fastcache as fc
 from fastcache.read.sampling.occurrences import Occurrences, gives_each_once
@@ -23,6 +30,11 @@ def often(count, length=60, seed=1):
     """Return a sampler that gives some samples often, the same whenever it is asked."""
     random = np.random.default_rng(seed)
     return random.integers(0, count, length)[random.integers(0, length // 2, length)].tolist()
+
+
+def count_of(ds):
+    """Return how many samples a dataset has, or one that it is around."""
+    return len(ds.dataset) if isinstance(ds, Unsized) else len(ds)
 
 
 def rows_of(loader):
@@ -43,6 +55,12 @@ AROUND = {
     "subset one by one": lambda: Subset(OneByOne(), [0, 3, 3, 5, 39, 0, 7]),
     "subsets": lambda: Subset(Subset(Keyed(), range(20, 40)), [1, 0, 1]),
     "joined": lambda: ConcatDataset([Keyed(30), Subset(Keyed(12, seed=5), [3, 4, 3]), Keyed()]),
+    "twice": lambda: ConcatDataset([ds := Keyed(), Subset(ds, [3, 4, 3, 39]), ds]),
+    "derived": Halves,
+    "joined together": lambda: Joined(Keyed()),
+    "two passes": lambda: TwoPasses(Keyed()),
+    "stacked": lambda: StackDataset(ds := Keyed(), ds),
+    "unsized": lambda: Unsized(Keyed()),
     "a user's": lambda: Around(Keyed()),
     "of a user's": lambda: Subset(Around(Keyed()), [0, 3, 3, 5, 39, 0, 7]),
     "thrice": lambda: Thrice(Keyed()),
@@ -55,16 +73,17 @@ AROUND = {
 def test_workers_make_what_a_thread_makes(name):
     """Issue 6, 3: also with duplicates, and with another loader of the same dataset in between."""
     ds = AROUND[name]()
+    length = count_of(ds)
 
     def loader(**options):
-        return fc.ArenaLoader(ds, 6, sampler=often(len(ds)), **options)
+        return fc.ArenaLoader(ds, 6, sampler=often(length), **options)
 
     wanted = rows_of(loader())
     assert rows_of(loader(prefetch_factor=0)) == wanted
     disturbed = []
     for batch in loader(num_workers=2):
         disturbed += _flat(batch)
-        next(iter(fc.ArenaLoader(ds, 3, sampler=often(len(ds), 60, 2), num_workers=1)))
+        next(iter(fc.ArenaLoader(ds, 3, sampler=often(length, 60, 2), num_workers=1)))
     assert disturbed == wanted
     assert rows_of(loader(num_workers=1, multiprocessing_context="spawn")) == wanted
 
@@ -72,8 +91,8 @@ def test_workers_make_what_a_thread_makes(name):
 @pytest.mark.parametrize("name", [name for name in AROUND if name != "joined"])
 def test_no_two_samples_of_an_iteration_share_a_key(name):
     ds = AROUND[name]()
-    for size in (6, 7):
-        rows = rows_of(fc.ArenaLoader(ds, size, sampler=often(len(ds))))
+    for size in (1, 4, 7):
+        rows = rows_of(fc.ArenaLoader(ds, size, sampler=often(count_of(ds))))
         keys = Counter((row[SAMPLE], row[OCCURRENCE]) for row in rows)
         assert max(keys.values()) == 1
         assert max(Counter(row[SAMPLE] for row in rows).values()) > 2
@@ -86,11 +105,40 @@ def test_every_sample_of_an_oversampled_epoch_has_a_key_of_its_own():
         assert len({(row[SAMPLE], row[OCCURRENCE]) for row in rows}) == 120
 
 
-@pytest.mark.parametrize("name", [n for n in AROUND if n not in ("mapped", "twos")])
+@pytest.mark.parametrize("name", AROUND)
 def test_keys_do_not_depend_on_where_batches_end(name):
     ds = AROUND[name]()
-    sizes = [rows_of(fc.ArenaLoader(ds, size, sampler=often(len(ds)))) for size in (1, 6, 60)]
-    assert sizes[0] == sizes[1] == sizes[2]
+    order = often(count_of(ds))
+    wanted = sorted(rows_of(fc.ArenaLoader(ds, 6, sampler=order)))
+    for size in (1, 4, 60):
+        assert sorted(rows_of(fc.ArenaLoader(ds, size, sampler=order))) == wanted
+
+
+@pytest.mark.parametrize("kind", [tuple, np.array, torch.tensor])
+@pytest.mark.parametrize(
+    "name", [n for n in AROUND if n not in ("mapped", "two passes", "stacked")]
+)
+def test_keys_do_not_depend_on_the_kind_of_batches(name, kind):
+    """Where samples are asked for one by one, and nobody's own method is given the batch."""
+    ds = AROUND[name]()
+    order = often(count_of(ds))
+    batches = [kind(order[k : k + 6]) for k in range(0, 60, 6)]
+    for workers in (0, 1):
+        rows = rows_of(fc.ArenaLoader(ds, batch_sampler=batches, num_workers=workers))
+        assert rows == rows_of(fc.ArenaLoader(ds, 6, sampler=order))
+
+
+def test_a_sampler_derived_from_ours_may_give_a_sample_twice():
+    class Repeated(fc.ArenaSampler):
+        def __iter__(self):
+            for index in super().__iter__():
+                yield from (index, index)
+
+    for size in (1, 5, 6):
+        rows = rows_of(fc.ArenaLoader(Keyed(), size, sampler=Repeated(Keyed())))
+        assert sorted((row[SAMPLE], row[OCCURRENCE]) for row in rows) == [
+            (sample, time) for sample in range(40) for time in range(2)
+        ]
 
 
 def origin(ds, index):
@@ -106,7 +154,7 @@ def origin(ds, index):
     return origin(ConcatDataset(ds.datasets[1:]), index - len(first))
 
 
-@pytest.mark.parametrize("name", ["itself", "one by one", "subset", "subsets", "joined"])
+@pytest.mark.parametrize("name", ["itself", "one by one", "subset", "subsets", "joined", "twice"])
 def test_rows_of_ours_are_counted_through_torchs_wrappers(name):
     """The oracle: a dict, asked sample by sample in the order of the epoch."""
     ds = AROUND[name]()

@@ -18,7 +18,7 @@ from fastcache.read.loading.loader_device import check_device, mover_of
 from fastcache.read.loading.loader_iterator import BatchMaker, LoaderIterator, Made, WorkerBatches
 from fastcache.read.loading.loader_state import Resumable
 from fastcache.read.loading.prefetch import Ahead, checked_count
-from fastcache.read.loading.turns import Batches, Turn, Turns
+from fastcache.read.loading.turns import Batches, Turn, Turns, asked_one_by_one
 from fastcache.read.sampling.ranks import warn_of_equal_work
 from fastcache.read.sampling.sampler import ArenaSampler
 
@@ -196,7 +196,8 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
     @property
     def _index_sampler(self) -> Batches:
         # DataLoader's iterators take their indices from here.
-        return Batches(super()._index_sampler, self._turns, self._plain_sampler)
+        listed = self._auto_collation and asked_one_by_one(self.dataset)
+        return Batches(super()._index_sampler, self._turns, self._plain_sampler, listed)
 
     def __iter__(self) -> LoaderIterator:  # type: ignore[override]
         sampler = self._arena_sampler

@@ -12,7 +12,7 @@ from fastcache.read.device.moving import Moved, Mover, bytes_in
 from fastcache.read.loading.prefetch import Ahead
 from fastcache.read.loading.turns import Batches, Turn, samples_in
 from fastcache.read.notes import note
-from fastcache.read.sampling.keys import Sent, in_batch
+from fastcache.read.sampling.sent import Sent, in_batch
 
 _SHOWN = 8  # samples of a batch that an error names
 

@@ -7,13 +7,18 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import torch
+from torch.utils.data import Subset
+
 from fastcache.read.columns.columns import Rows
 from fastcache.read.loading.loader_stats import Meter
 from fastcache.read.sampling.epochs import Told, in_hearing, told_to
-from fastcache.read.sampling.keys import Sent
 from fastcache.read.sampling.occurrences import Occurrences, gives_each_once
 from fastcache.read.sampling.sampler import ArenaSampler
 from fastcache.read.sampling.sampler_state import Run
+from fastcache.read.sampling.sent import Sent
+from fastcache.read.view import ArenaView
 
 _END = object()
 
@@ -153,14 +158,17 @@ class Batches:
     source : iterable
         Samplers as ``DataLoader`` has them.
     turns : Turns
+    listed : bool
+        Whether batches of another kind are made lists, in which places can be noted.
     sampler : iterable or None
         Whose samples `source` gives, in its order; None if it is not known what it does.
     """
 
-    def __init__(self, source: Iterable[Any], turns: Turns, sampler: Any) -> None:
+    def __init__(self, source: Iterable[Any], turns: Turns, sampler: Any, listed: bool) -> None:
         self._source = source
         self._turns = turns
         self._sampler = sampler
+        self._listed = listed
 
     def __len__(self) -> int:
         source: Any = self._source
@@ -181,10 +189,12 @@ class Batches:
             indices = next(source, _END)
             if isinstance(self._sampler, ArenaSampler):
                 turn.run = self._sampler._run
-        once = gives_each_once(self._sampler) if turn.run is None else turn.run.gives_each_once
+        once = gives_each_once(self._sampler, turn.run)
         skip = turn.skip
         while indices is not _END:
             count = samples_in(indices)
+            if self._listed and isinstance(indices, tuple | range | np.ndarray | torch.Tensor):
+                indices = list(indices)
             times = counting.count(indices, count, once)
             if skip:
                 skip -= 1
@@ -193,6 +203,12 @@ class Batches:
                 yield Sent(indices, turn.epoch, count, times)
             with in_hearing(turn):
                 indices = next(source, _END)
+
+
+def asked_one_by_one(dataset: Any) -> bool:
+    """Return whether samples of a dataset are asked for one by one, or as we do it ourselves."""
+    together = getattr(type(dataset), "__getitems__", None)
+    return together in (None, Subset.__getitems__, ArenaView.__getitems__)
 
 
 def samples_in(indices: Any) -> int:

@@ -16,7 +16,6 @@ counts visits of its own.  Which of two batches that two workers make at once co
 so then it is chance as well which of the duplicates in these gets which numbers.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,10 +25,8 @@ from fastcache._core.visits import Visits, visits_bytes
 from fastcache.errors import ArenaGoneError
 from fastcache.memory.writable import Writable
 from fastcache.read.columns.columns import Rows
-from fastcache.read.per_thread import PerThread
 from fastcache.read.sampling.ranks import rank_here
-
-Times = npt.NDArray[np.uint32]
+from fastcache.read.sampling.sent import Times, told
 
 
 class KeyArrays(NamedTuple):
@@ -100,7 +97,7 @@ class Keys:
             For a row that the arena has not.
         """
         count, samples = len(rows), rows.astype(np.uint64)
-        batch = _told.value
+        batch = told.value
         if batch is not None:
             epochs = np.full(count, batch.epoch, np.uint64)
             return KeyArrays(self.seed, epochs, samples, batch.occurrences(self, rows))
@@ -133,94 +130,6 @@ def _unpickled(seed: int, count: int, outlives: bool, rank: int, opening: Any, h
     keys = Keys.__new__(Keys)
     keys._take(seed, count, outlives, memory, rank)
     return keys
-
-
-class BatchKeys:
-    """A batch of a loader's iteration, as far as keys depend on it.
-
-    Attributes
-    ----------
-    epoch : int
-    count : int
-        Samples of the batch.
-    times : uint32 array (count,), optional
-        The occurrence of each. None: 0 of all.
-    at : int
-        Which of them is being read, where they are read one by one.
-    """
-
-    def __init__(self, epoch: int, count: int, times: Times | None = None) -> None:
-        self.epoch = epoch
-        self.count = count
-        self.times = times
-        self.at = 0
-        self._seen: dict[tuple[int, int, int], int] = {}
-
-    def occurrences(self, keys: Keys, rows: Rows) -> Times:
-        """Return those of some rows: of the batch, or of a part of what is read for it.
-
-        Datasets around ours may read any rows for a sample. What they read again for the same one
-        is counted on.
-        """
-        if len(rows) == self.count:
-            return np.zeros(self.count, np.uint32) if self.times is None else self.times
-        base = 0 if self.times is None else int(self.times[self.at])
-        found = np.empty(len(rows), np.uint32)
-        for k, row in enumerate(rows.tolist()):
-            place = (id(keys), row, base)
-            before = self._seen.get(place, 0)
-            self._seen[place] = before + 1
-            found[k] = (base + before) % (1 << 32)
-        return found
-
-
-_told = PerThread[BatchKeys | None](None)
-
-# Within it, in this thread, samples are of a batch, whatever datasets were told.
-in_batch = _told.within
-
-
-class Numbered(list[Any]):
-    """Indices of a batch; whoever goes through them one by one notes in which place it is."""
-
-    def __init__(self, indices: list[Any], batch: BatchKeys) -> None:
-        super().__init__(indices)
-        self._batch = batch
-
-    def __iter__(self) -> Iterator[Any]:
-        for self._batch.at, index in enumerate(super().__iter__()):
-            yield index
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return list, (self[:],)
-
-
-class Sent(NamedTuple):
-    """Indices of a batch on their way to whoever makes it, a worker process perhaps.
-
-    There they are what they were, and the thread that gets them knows from then on of which
-    iteration they are: through whatever datasets stand around that which draws.
-    """
-
-    indices: Any
-    epoch: int
-    samples: int
-    times: Times | None
-
-    def opened(self) -> tuple[Any, BatchKeys]:
-        """Return the indices, and what keys depend on."""
-        batch = BatchKeys(self.epoch, self.samples, self.times)
-        indices = self.indices
-        return Numbered(indices, batch) if type(indices) is list else indices, batch
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return arrived, tuple(self)
-
-
-def arrived(*sent: Any) -> Any:
-    """Take in indices that were sent: return them, and note the batch for this thread."""
-    indices, _told.value = Sent(*sent).opened()
-    return indices
 
 
 def no_keys(count: int) -> KeyArrays:

@@ -64,8 +64,9 @@ class Origins:
         return list(self._split(self._dataset, indices, np.arange(len(indices))))
 
     def _split(self, dataset: Any, indices: Rows, at: Rows) -> Iterator[Origin]:
-        if hasattr(dataset, "__len__"):
-            indices = _counted_from_0(indices, len(dataset))
+        count = length_of(dataset)
+        if count is not None:
+            indices = _counted_from_0(indices, count)
         if type(dataset) is Subset:
             chosen = self._chosen.get(id(dataset))
             if chosen is None:
@@ -82,7 +83,19 @@ class Origins:
             yield Origin(dataset, indices, at)
 
 
+def length_of(dataset: Any) -> int | None:
+    """Return how many samples a dataset has; None if it cannot tell."""
+    if not hasattr(dataset, "__len__"):
+        return None
+    try:
+        return len(dataset)
+    except (TypeError, NotImplementedError):  # what abstract classes of users have
+        return None
+
+
 def _counted_from_0(indices: Rows, count: int) -> Rows:
+    if not len(indices) or int(indices.view(np.uint64).max()) < count:
+        return indices
     if ((indices < -count) | (indices >= count)).any():
         raise IndexError(f"a sample that is none of {count}")
     wrapped: Rows = indices + count * (indices < 0)
