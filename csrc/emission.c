@@ -35,7 +35,7 @@ size_t fc_emission_room(const fc_emitter *emitter, int32_t w) {
 }
 
 void fc_emission_begin(fc_emission *emission, const fc_emitter *emitter, uint8_t *out, int32_t h,
-                       int32_t w, int flip_y, int flip_x, uint8_t *room) {
+                       int32_t w, int flip_y, int flip_x, uint8_t *room, const fc_ahead *ahead) {
   const fc_emit *emit = &emitter->emit;
   emission->emitter = emitter;
   emission->out = out;
@@ -46,9 +46,21 @@ void fc_emission_begin(fc_emission *emission, const fc_emitter *emitter, uint8_t
   emission->row_of_channels = emitter->channels == emit->channels ? NULL : room;
   emission->room = room + converted_bytes(emitter, w);
   emission->next = -1;
+  fc_fetch_begin(&emission->fetch, ahead, h);
   const int whole = is_lines((uintptr_t)out) && is_lines(emission->row);
   emission->streaming = emit->streaming && whole && fc_emit_is_real(emit->element);
   emission->by_lines = emit->streaming && !emission->streaming;
+  emission->as_is = emit->element == FC_UINT8 && emission->planes == 1 && !flip_x;
+  emission->rows =
+      (fc_emit_rows){.count = 1,
+                     .width = w,
+                     .flip = flip_x,
+                     .on = flip_y ? -(ptrdiff_t)emission->row : (ptrdiff_t)emission->row,
+                     .streaming = emission->streaming,
+                     .fetch = &emission->fetch};
+  const size_t pitch = (emission->row + FC_LINE - 1) / FC_LINE * FC_LINE;
+  for (int p = 0; emission->by_lines && p < emission->planes; p++)
+    emission->rows.out[p] = emission->room + (size_t)p * pitch;
 }
 
 static void end_lines(fc_emission *emission) {
@@ -56,32 +68,53 @@ static void end_lines(fc_emission *emission) {
     fc_lines_end(&emission->lines[p]);
 }
 
-void fc_emission_row(fc_emission *emission, int32_t y, const uint8_t *row) {
-  const fc_emitter *emitter = emission->emitter;
-  if (emission->flip_y) y = emission->h - 1 - y;
-  if (emission->row_of_channels) row = converted(emission, row);
-  uint8_t *place[4], *rows[4];
-  const size_t room = (emission->row + FC_LINE - 1) / FC_LINE * FC_LINE;
-  for (int p = 0; p < emission->planes; p++) {
-    place[p] = emission->out + (size_t)p * emission->plane + (size_t)y * emission->row;
-    rows[p] = emission->by_lines ? emission->room + (size_t)p * room : place[p];
-  }
-  if (!emission->by_lines) {
-    fc_emitter_row(emitter, row, emission->w, emission->flip_x, rows, emission->streaming);
-    return;
-  }
+static void put_by_lines(fc_emission *emission, int32_t y, uint8_t *place, const uint8_t *row) {
   if (y != emission->next) {
     end_lines(emission);
-    for (int p = 0; p < emission->planes; p++) fc_lines_begin(&emission->lines[p], place[p]);
+    for (int p = 0; p < emission->planes; p++, place += emission->plane)
+      fc_lines_begin(&emission->lines[p], place);
   }
   emission->next = y + 1;
-  const int as_is = emitter->emit.element == FC_UINT8 && emission->planes == 1 && !emission->flip_x;
-  if (as_is)
-    rows[0] = NULL;
-  else
-    fc_emitter_row(emitter, row, emission->w, emission->flip_x, rows, 0);
+  if (emission->as_is) {
+    fc_fetch_some(&emission->fetch);
+    fc_lines_append(&emission->lines[0], row, emission->row);
+    return;
+  }
+  emission->rows.row = row;
+  fc_emitter_rows(emission->emitter, &emission->rows);
   for (int p = 0; p < emission->planes; p++)
-    fc_lines_append(&emission->lines[p], as_is ? row : rows[p], emission->row);
+    fc_lines_append(&emission->lines[p], emission->rows.out[p], emission->row);
+}
+
+/* Few things are written here: what is read again at once, in other pieces than it was written in,
+ * waits until all streaming stores before it are through. */
+static void put_rows(fc_emission *emission, uint8_t *place, const uint8_t *row, size_t stride,
+                     int32_t count) {
+  fc_emit_rows *rows = &emission->rows;
+  rows->row = row;
+  rows->stride = stride;
+  rows->count = count;
+  for (int p = 0; p < emission->planes; p++, place += emission->plane) rows->out[p] = place;
+  fc_emitter_rows(emission->emitter, rows);
+}
+
+void fc_emission_rows(fc_emission *emission, int32_t y, const uint8_t *row, size_t stride,
+                      int32_t count) {
+  const int one_by_one = emission->by_lines || emission->row_of_channels;
+  const int32_t some = one_by_one ? 1 : count;
+  for (const int32_t end = y + count; y < end; y += some, row += stride) {
+    const uint8_t *from = emission->row_of_channels ? converted(emission, row) : row;
+    const int32_t at = emission->flip_y ? emission->h - 1 - y : y;
+    uint8_t *place = emission->out + (size_t)at * emission->row;
+    if (emission->by_lines)
+      put_by_lines(emission, at, place, from);
+    else
+      put_rows(emission, place, from, stride, some);
+  }
+}
+
+void fc_emission_row(fc_emission *emission, int32_t y, const uint8_t *row) {
+  fc_emission_rows(emission, y, row, 0, 1);
 }
 
 void fc_emission_end(fc_emission *emission) {

@@ -214,15 +214,30 @@ static void emit_wide(const fc_emitter *emitter, const uint8_t *row, int32_t wid
   }
 }
 
-void fc_emitter_row(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
-                    uint8_t *const *out, int streaming) {
+static void emit_row(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
+                     uint8_t *const *out) {
   const fc_emit *emit = &emitter->emit;
   if (emitter->wide)
     emit_wide(emitter, row, width, flip, out[0]);
   else if (emit->element != FC_UINT8)
-    emitter->kernels->reals(emitter, row, width, flip, out, streaming);
+    fc_emit_scalar_reals(emitter, row, width, flip, out);
   else if (!flip && (!emit->planar || emit->channels == 1))
     memcpy(out[0], row, (size_t)width * (size_t)emit->channels);
   else
-    emitter->kernels->bytes(emitter, row, width, flip, out, streaming);
+    emitter->kernels->bytes(emitter, row, width, flip, out);
+}
+
+void fc_emitter_rows(const fc_emitter *emitter, const fc_emit_rows *rows) {
+  const fc_emit_kernels *kernels = emitter->kernels;
+  if (fc_emit_is_real(emitter->emit.element) && kernels->lanes && rows->width >= kernels->lanes) {
+    kernels->reals(emitter, rows);
+    return;
+  }
+  const int planes = emitter->emit.planar ? emitter->emit.channels : 1;
+  for (int32_t y = 0; y < rows->count; y++) {
+    uint8_t *out[4];
+    for (int p = 0; p < planes; p++) out[p] = rows->out[p] + y * rows->on;
+    fc_fetch_some(rows->fetch);
+    emit_row(emitter, rows->row + (size_t)y * rows->stride, rows->width, rows->flip, out);
+  }
 }

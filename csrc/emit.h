@@ -7,6 +7,7 @@
 #ifndef FC_EMIT_H
 #define FC_EMIT_H
 
+#include "ahead.h"
 #include "fastcache_recipe.h"
 #include "fc_internal.h"
 
@@ -57,29 +58,39 @@ typedef struct fc_emitter {
  * channels cannot become this. */
 fc_status fc_emitter_set(fc_emitter *emitter, const fc_emit *emit, int channels, int wide);
 
-/* One row of `width` pixels that have the output's channels already, mirrored if `flip`.  `row` is
- * readable FC_ROW_SLACK bytes beyond its end.  out[c] is where the row of plane c goes, out[0] that
- * of an interleaved row.  `streaming` only where all of these are whole cache lines. */
-void fc_emitter_row(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
-                    uint8_t *const *out, int streaming);
+/* Rows of pixels that have the output's channels already, and where they go. */
+typedef struct fc_emit_rows {
+  const uint8_t *row; /* the first; each is readable FC_ROW_SLACK bytes beyond its end */
+  size_t stride;
+  int32_t count, width;
+  int flip; /* mirrored */
+  uint8_t
+      *out[4];  /* out[c] is where the first row of plane c goes, out[0] that of interleaved ones */
+  ptrdiff_t on; /* from there to the next row's place */
+  int streaming;   /* only where each of these rows is whole cache lines */
+  fc_fetch *fetch; /* what is fetched meanwhile */
+} fc_emit_rows;
+void fc_emitter_rows(const fc_emitter *emitter, const fc_emit_rows *rows);
 /* One number of the output. */
 void fc_emitter_put(const fc_emitter *emitter, float value, uint8_t *out);
 
-typedef void (*fc_emit_row)(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
-                            uint8_t *const *out, int streaming);
-
 typedef struct fc_emit_kernels {
-  int lanes;         /* pixels of a unit; 0: it has none */
-  fc_emit_row reals; /* floating point numbers */
-  fc_emit_row bytes; /* uint8, planar or mirrored */
+  int lanes; /* pixels of a unit; 0: it has none */
+  /* Floating point numbers of rows of at least one unit; NULL if there is none. */
+  void (*reals)(const fc_emitter *emitter, const fc_emit_rows *rows);
+  /* One row of uint8, planar or mirrored. */
+  void (*bytes)(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
+                uint8_t *const *out);
 } fc_emit_kernels;
 
 extern const fc_emit_kernels fc_emit_scalar;
+void fc_emit_scalar_reals(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
+                          uint8_t *const *out);
 #ifdef __x86_64__
 extern const fc_emit_kernels fc_emit_avx2, fc_emit_avx512;
 /* emit_bytes_avx2.c */
 void fc_emit_bytes_avx2(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
-                        uint8_t *const *out, int streaming);
+                        uint8_t *const *out);
 #endif
 
 /* ---- lines.c --------------------------------------------------------------------------------- */
@@ -113,15 +124,22 @@ typedef struct fc_emission {
   int32_t next;             /* by_lines: the row that would continue */
   uint8_t *row_of_channels; /* one row of pixels with the output's channels; NULL: they have them */
   uint8_t *room;            /* by_lines: one row of each plane */
+  int as_is;                /* by_lines: the pixels are the output */
+  fc_emit_rows rows;        /* the next ones; what is the same for all from the beginning */
+  fc_fetch fetch;
   fc_lines lines[4];
 } fc_emission;
 
 /* Bytes of `room` for rows of that width, aligned to a cache line. */
 size_t fc_emission_room(const fc_emitter *emitter, int32_t w);
+/* `ahead`, or NULL, is fetched with the rows. */
 void fc_emission_begin(fc_emission *emission, const fc_emitter *emitter, uint8_t *out, int32_t h,
-                       int32_t w, int flip_y, int flip_x, uint8_t *room);
+                       int32_t w, int flip_y, int flip_x, uint8_t *room, const fc_ahead *ahead);
 /* Row y of the image before it is mirrored. */
 void fc_emission_row(fc_emission *emission, int32_t y, const uint8_t *row);
+/* Rows y, y + 1, … that lie `stride` bytes apart. */
+void fc_emission_rows(fc_emission *emission, int32_t y, const uint8_t *row, size_t stride,
+                      int32_t count);
 void fc_emission_end(fc_emission *emission);
 
 #endif

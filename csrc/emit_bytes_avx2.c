@@ -61,7 +61,7 @@ static void mirror(const fc_emitter *e, const uint8_t *row, int32_t width, uint8
   }
   int32_t done = channels == 3 ? mirror_3(row, width, out) : 0;
   uint8_t *const rest[1] = {out + (size_t)done * (size_t)channels};
-  fc_emit_scalar.bytes(e, row, width - done, 1, rest, 0);
+  fc_emit_scalar.bytes(e, row, width - done, 1, rest);
 }
 
 /* ---- planes ---- */
@@ -121,12 +121,11 @@ AVX2 static void parts_4(const uint8_t *row, int32_t width, int flip, uint8_t *c
 
 /* Ordinary stores always: rows of bytes seldom are whole lines. */
 void fc_emit_bytes_avx2(const fc_emitter *e, const uint8_t *row, int32_t width, int flip,
-                        uint8_t *const *out, int streaming) {
-  (void)streaming;
+                        uint8_t *const *out) {
   if (!e->emit.planar || e->emit.channels == 1)
     mirror(e, row, width, out[0]);
   else if (width < 32)
-    fc_emit_scalar.bytes(e, row, width, flip, out, 0);
+    fc_emit_scalar.bytes(e, row, width, flip, out);
   else if (e->emit.channels == 3)
     parts_3(row, width, flip, out);
   else

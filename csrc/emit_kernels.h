@@ -41,51 +41,79 @@ INLINE VF scale(VF x, const constants *k, const int v, const int way) {
   return vf_fma(x, k->by[v], vf_mul(x, k->by_low[v]));
 }
 
-/* Everything but the places is a constant wherever this is inlined. */
-INLINE void unit(const constants *k, const uint8_t *from, uint8_t *const *to, size_t at,
-                 const int channels, const int element, const int way, const int streaming) {
-  const V bytes = v_load(from);
+INLINE void put(uint8_t *out, VF value, const int element, const int streaming) {
+  if (element == FC_FLOAT32)
+    put_f32(out, value, streaming);
+  else if (element == FC_FLOAT16)
+    put_half(out, f16_of(value), streaming);
+  else
+    put_half(out, bf16_of(value), streaming);
+}
+
+/* Units side by side, whose places are `on` bytes apart.  Everything but the places is a constant
+ * wherever this is inlined. */
+INLINE void some(const constants *k, const uint8_t *from, uint8_t *const *to, ptrdiff_t at,
+                 ptrdiff_t on, const int units, const int channels, const int element,
+                 const int way, const int streaming) {
+  V bytes[4];
+  UNROLL for (int u = 0; u < units; u++) bytes[u] = v_load(from + u * LANES * channels);
   UNROLL for (int v = 0; v < channels; v++) {
-    const VF x = vf_of_v(v_shuffle(v_permute(bytes, k->group[v]), k->byte[v]));
-    const VF value = scale(x, k, v, way);
-    if (element == FC_FLOAT32)
-      put_f32(to[v] + at, value, streaming);
-    else if (element == FC_FLOAT16)
-      put_half(to[v] + at, f16_of(value), streaming);
-    else
-      put_half(to[v] + at, bf16_of(value), streaming);
+    UNROLL for (int u = 0; u < units; u++) {
+      const VF x = vf_of_v(v_shuffle(v_permute(bytes[u], k->group[v]), k->byte[v]));
+      put(to[v] + at + u * on, scale(x, k, v, way), element, streaming);
+    }
   }
 }
 
-INLINE void run(const fc_emitter *e, const uint8_t *row, int32_t width, int flip,
-                uint8_t *const *out, const int streaming, const int channels, const int element,
-                const int way) {
+/* Rows are read forwards, so that the processor sees what comes, and written backwards if they are
+ * mirrored.  Planes get whole cache lines, of as many units as that takes: memory is written twice
+ * if much lies between the parts of a line. */
+INLINE void run(const fc_emitter *e, const fc_emit_rows *rows, const int streaming,
+                const int channels, const int element, const int way) {
   constants k;
-  set_constants(&k, e, flip, channels, way);
-  const size_t size = element == FC_FLOAT32 ? 4 : 2, planar = (size_t)e->emit.planar;
-  const size_t step = planar ? size : size * (size_t)channels; /* from pixel to pixel */
-  uint8_t *to[4];
-  UNROLL for (int v = 0; v < channels; v++) to[v] =
-      planar ? out[v] : out[0] + (size_t)v * LANES * size;
-  const ptrdiff_t bytes = channels, on = flip ? -LANES * bytes : LANES * bytes;
-  const uint8_t *from = flip ? row + (width - LANES) * bytes : row;
-  int32_t x = 0;
-  for (; x + LANES <= width; x += LANES, from += on)
-    unit(&k, from, to, (size_t)x * step, channels, element, way, streaming);
-  if (x == width) return;
-  x = width - LANES;
-  from = flip ? row : row + x * bytes;
-  unit(&k, from, to, (size_t)x * step, channels, element, way, 0);
+  set_constants(&k, e, rows->flip, channels, way);
+  const int32_t width = rows->width;
+  const ptrdiff_t size = element == FC_FLOAT32 ? 4 : 2, planar = e->emit.planar;
+  const int units = (int)(FC_LINE / (LANES * size));
+  const ptrdiff_t step = planar ? size : size * channels; /* from pixel to pixel */
+  const ptrdiff_t last = (width - LANES) * step, on = (rows->flip ? -LANES : LANES) * step;
+  fc_fetch fetch = *rows->fetch;
+  const int32_t fetches = width / LANES / (planar ? units : 1); /* of one line with each */
+  for (int32_t y = 0; y < rows->count; y++) {
+    uint8_t *to[4];
+    UNROLL for (int v = 0; v < channels; v++) to[v] =
+        (planar ? rows->out[v] : rows->out[0] + v * LANES * size) + y * rows->on;
+    const uint8_t *const row = rows->row + (size_t)y * rows->stride, *from = row;
+    ptrdiff_t at = rows->flip ? last : 0;
+    int32_t x = 0;
+    fc_fetch_lines(&fetch, fetch.lines - fetches);
+    if (planar && units > 1) {
+      for (; x + units * LANES <= width; x += units * LANES, at += units * on) {
+        fc_fetch_lines(&fetch, 1);
+        some(&k, from, to, at, on, units, channels, element, way, streaming);
+        from += units * LANES * channels;
+      }
+    }
+    for (; x + LANES <= width; x += LANES, from += LANES * channels, at += on) {
+      fc_fetch_lines(&fetch, 1);
+      some(&k, from, to, at, on, 1, channels, element, way, streaming);
+    }
+    if (x == width) continue;
+    from = row + (width - LANES) * channels;
+    some(&k, from, to, rows->flip ? 0 : last, on, 1, channels, element, way, 0);
+  }
+  rows->fetch->row = fetch.row;
+  rows->fetch->x = fetch.x;
 }
 
-#define BY_WAY(CHANNELS, ELEMENT, STREAMING)                                        \
-  do {                                                                              \
-    if (e->way == FC_EMIT_LINE)                                                     \
-      run(e, row, width, flip, out, STREAMING, CHANNELS, ELEMENT, FC_EMIT_LINE);    \
-    else if (e->way == FC_EMIT_EXACT)                                               \
-      run(e, row, width, flip, out, STREAMING, CHANNELS, ELEMENT, FC_EMIT_EXACT);   \
-    else                                                                            \
-      run(e, row, width, flip, out, STREAMING, CHANNELS, ELEMENT, FC_EMIT_DIVIDED); \
+#define BY_WAY(CHANNELS, ELEMENT, STREAMING)                       \
+  do {                                                             \
+    if (e->way == FC_EMIT_LINE)                                    \
+      run(e, rows, STREAMING, CHANNELS, ELEMENT, FC_EMIT_LINE);    \
+    else if (e->way == FC_EMIT_EXACT)                              \
+      run(e, rows, STREAMING, CHANNELS, ELEMENT, FC_EMIT_EXACT);   \
+    else                                                           \
+      run(e, rows, STREAMING, CHANNELS, ELEMENT, FC_EMIT_DIVIDED); \
   } while (0)
 
 #define BY_ELEMENT(CHANNELS, STREAMING)         \
@@ -98,29 +126,25 @@ INLINE void run(const fc_emitter *e, const uint8_t *row, int32_t width, int flip
       BY_WAY(CHANNELS, FC_BFLOAT16, STREAMING); \
   } while (0)
 
-#define REALS(NAME_, CHANNELS)                                                               \
-  TARGET static void NAME_(const fc_emitter *e, const uint8_t *row, int32_t width, int flip, \
-                           uint8_t *const *out, int streaming) {                             \
-    if (streaming)                                                                           \
-      BY_ELEMENT(CHANNELS, 1);                                                               \
-    else                                                                                     \
-      BY_ELEMENT(CHANNELS, 0);                                                               \
+#define REALS(NAME_, CHANNELS)                                              \
+  TARGET static void NAME_(const fc_emitter *e, const fc_emit_rows *rows) { \
+    if (rows->streaming)                                                    \
+      BY_ELEMENT(CHANNELS, 1);                                              \
+    else                                                                    \
+      BY_ELEMENT(CHANNELS, 0);                                              \
   }
 
 REALS(reals_1, 1)
 REALS(reals_3, 3)
 REALS(reals_4, 4)
 
-static void reals(const fc_emitter *e, const uint8_t *row, int32_t width, int flip,
-                  uint8_t *const *out, int streaming) {
-  if (width < LANES)
-    fc_emit_scalar.reals(e, row, width, flip, out, 0);
-  else if (e->emit.channels == 1)
-    reals_1(e, row, width, flip, out, streaming);
+static void reals(const fc_emitter *e, const fc_emit_rows *rows) {
+  if (e->emit.channels == 1)
+    reals_1(e, rows);
   else if (e->emit.channels == 3)
-    reals_3(e, row, width, flip, out, streaming);
+    reals_3(e, rows);
   else
-    reals_4(e, row, width, flip, out, streaming);
+    reals_4(e, rows);
 }
 
 const fc_emit_kernels NAME = {LANES, reals, fc_emit_bytes_avx2};

@@ -23,11 +23,10 @@ static const uint8_t *first_pixel(const fc_emit *emit, const uint8_t *row, int32
   return row + channel + (flip ? (ptrdiff_t)(width - 1) * channels : 0);
 }
 
-static void reals(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
-                  uint8_t *const *out, int streaming) {
+void fc_emit_scalar_reals(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
+                          uint8_t *const *out) {
   const fc_emit *emit = &emitter->emit;
   const size_t size = fc_element_size(emit->element);
-  (void)streaming;
   for (int c = 0; c < emit->channels; c++) {
     ptrdiff_t step;
     const uint8_t *pixel = first_pixel(emit, row, width, flip, c, &step);
@@ -41,9 +40,8 @@ static void reals(const fc_emitter *emitter, const uint8_t *row, int32_t width, 
 }
 
 static void bytes(const fc_emitter *emitter, const uint8_t *row, int32_t width, int flip,
-                  uint8_t *const *out, int streaming) {
+                  uint8_t *const *out) {
   const fc_emit *emit = &emitter->emit;
-  (void)streaming;
   for (int c = 0; c < emit->channels; c++) {
     ptrdiff_t step;
     const uint8_t *pixel = first_pixel(emit, row, width, flip, c, &step);
@@ -53,4 +51,4 @@ static void bytes(const fc_emitter *emitter, const uint8_t *row, int32_t width, 
   }
 }
 
-const fc_emit_kernels fc_emit_scalar = {0, reals, bytes};
+const fc_emit_kernels fc_emit_scalar = {0, NULL, bytes};

@@ -171,13 +171,35 @@ static fc_status run_stage(fc_maker *maker, const fc_sample *from, const fc_imag
 /* ---- all of them ---- */
 
 static fc_status begin_emission(fc_maker *maker, const fc_emitter *emitter, const fc_stage *stage,
-                                uint8_t *out) {
+                                uint8_t *out, const fc_ahead *ahead) {
   const fc_geometry *g = &stage->geometry;
   const fc_status status = fc_buffer_reserve(&maker->room, fc_emission_room(emitter, g->out_w));
   if (status == FC_OK)
     fc_emission_begin(&maker->emission, emitter, out, g->out_h, g->out_w, stage->flip_y,
-                      stage->flip_x, maker->room.data);
+                      stage->flip_x, maker->room.data, ahead);
   return status;
+}
+
+/* Pixels that are cut out and nothing else go to the emission from where they lie. */
+static fc_status emit_cut(fc_maker *maker, const fc_sample *from, const fc_image_spec *spec,
+                          const fc_geometry *g) {
+  const size_t pixel = (size_t)fc_pixel_bytes(spec), stride = from->stride;
+  const size_t bytes = (size_t)g->out_w * pixel;
+  const uint8_t *row =
+      from->data + (size_t)(g->crop_y + g->win_y) * stride + (size_t)(g->crop_x + g->win_x) * pixel;
+  const uint8_t *end = from->data + (size_t)(g->src_h - 1) * stride + (size_t)g->src_w * pixel;
+  const fc_status status = fc_buffer_reserve(&maker->line, bytes + FC_ROW_SLACK);
+  if (status != FC_OK) return status;
+  /* Reading runs over the ends of rows: those at the sample's end are read from a copy. */
+  int32_t whole = g->out_h;
+  while (whole && end - (row + (size_t)(whole - 1) * stride + bytes) < FC_ROW_SLACK) whole--;
+  fc_emission_rows(&maker->emission, 0, row, stride, whole);
+  for (int32_t y = whole; y < g->out_h; y++) {
+    memcpy(maker->line.data, row + (size_t)y * stride, bytes);
+    memset(maker->line.data + bytes, 0, FC_ROW_SLACK);
+    fc_emission_row(&maker->emission, y, maker->line.data);
+  }
+  return FC_OK;
 }
 
 /* Whether the output is the pixels themselves, so that no row needs to stop on its way. */
@@ -198,10 +220,13 @@ static fc_status finish_stage(fc_maker *maker, const fc_sample *from, const fc_i
     to.stride = (size_t)stage->geometry.out_w * (size_t)fc_pixel_bytes(spec);
     return run_stage(maker, from, spec, stage, &to, ahead, detail);
   }
-  fc_status status = begin_emission(maker, emitter, stage, out);
-  if (status == FC_OK) status = run_stage(maker, from, spec, stage, &to, ahead, detail);
+  const fc_status status = begin_emission(maker, emitter, stage, out, ahead);
+  if (status != FC_OK) return status;
+  const fc_status made = from->stride && fc_stage_cuts(stage)
+                             ? emit_cut(maker, from, spec, &stage->geometry)
+                             : run_stage(maker, from, spec, stage, &to, NULL, detail);
   fc_emission_end(&maker->emission);
-  return status;
+  return made;
 }
 
 /* A stage's pixels, with its colours, into memory of the maker's own, which becomes the next
@@ -229,8 +254,7 @@ static fc_status make_pixels(fc_maker *maker, fc_sample *sample, const fc_image_
 }
 
 static void emit_pixels(fc_maker *maker, const fc_sample *sample, int32_t h) {
-  for (int32_t y = 0; y < h; y++)
-    fc_emission_row(&maker->emission, y, sample->data + (size_t)y * sample->stride);
+  fc_emission_rows(&maker->emission, 0, sample->data, sample->stride, h);
   fc_emission_end(&maker->emission);
 }
 
@@ -259,7 +283,7 @@ fc_status fc_make_sample(fc_maker *maker, const fc_sample *sample, const fc_imag
     if (is_file) own.premultiply = spec->channels == 4;
     ahead = NULL;
     if (i < last || status != FC_OK) continue;
-    status = begin_emission(maker, emitter, stage, out);
+    status = begin_emission(maker, emitter, stage, out, NULL);
     if (status == FC_OK) emit_pixels(maker, &from, stage->geometry.out_h);
   }
   const fc_geometry *g = &drawn->stage[last].geometry;

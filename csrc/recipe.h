@@ -60,6 +60,8 @@ fc_ahead fc_stage_ahead(const fc_sample *sample, const fc_image_spec *spec, cons
 /* recipe_pad.c: rows of a stage that only cuts and pads, by a mode other than FC_PAD_CONSTANT.
  * `crop` are the pixels of the geometry's crop, `line` has room for a row and FC_ROW_SLACK. */
 int fc_stage_pads(const fc_stage *stage);
+/* Whether a stage's output, before its colours and mirrors, is a part of its sample as it is. */
+int fc_stage_cuts(const fc_stage *stage);
 void fc_pad_rows(const uint8_t *crop, size_t stride, const fc_stage *stage, size_t pixel,
                  uint8_t *line, const fc_row_taker *taker);
 

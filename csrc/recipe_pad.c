@@ -15,11 +15,18 @@ static int32_t inside(int64_t at, int32_t size, int padding) {
   return (int32_t)(rest < size ? rest : period - rest - !once);
 }
 
+static int is_inside(const fc_geometry *g) {
+  return g->win_y >= 0 && (int64_t)g->win_y + g->out_h <= g->size_h && g->win_x >= 0 &&
+         (int64_t)g->win_x + g->out_w <= g->size_w;
+}
+
 int fc_stage_pads(const fc_stage *stage) {
+  return stage->padding != FC_PAD_CONSTANT && !is_inside(&stage->geometry);
+}
+
+int fc_stage_cuts(const fc_stage *stage) {
   const fc_geometry *g = &stage->geometry;
-  const int is_inside = g->win_y >= 0 && (int64_t)g->win_y + g->out_h <= g->size_h &&
-                        g->win_x >= 0 && (int64_t)g->win_x + g->out_w <= g->size_w;
-  return stage->padding != FC_PAD_CONSTANT && !is_inside;
+  return g->size_h == g->crop_h && g->size_w == g->crop_w && is_inside(g);
 }
 
 void fc_pad_rows(const uint8_t *crop, size_t stride, const fc_stage *stage, size_t pixel,

@@ -7,6 +7,7 @@
 #ifndef FC_RESAMPLE_H
 #define FC_RESAMPLE_H
 
+#include "ahead.h"
 #include "fc_internal.h"
 
 /* How an axis turns source positions into output positions. */
@@ -68,14 +69,7 @@ void fc_fill_around(uint8_t *out, size_t stride, const fc_geometry *geometry, co
 void fc_push_pixels(fc_sink *sink, const uint8_t *source, size_t stride, size_t size, int pixel,
                     uint8_t *copy);
 
-/* Where the source of the next image lies, to be fetched while rows of this one are finished, a few
- * lines with each: more at once would wait for one another. */
-typedef struct fc_ahead {
-  const uint8_t *at;
-  size_t stride, bytes; /* of the rows that will be needed */
-  int32_t rows;
-} fc_ahead;
-/* Of the image that was planned last; NULL: of none. */
+/* What is fetched with the rows of the image that was planned last; NULL: nothing. */
 void fc_sink_fetch(fc_sink *sink, const fc_ahead *ahead);
 
 /* ---- resample_plan.c ---- */

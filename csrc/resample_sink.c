@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ahead.h"
 #include "resample.h"
 #include "resample_out.h"
 
@@ -186,8 +185,7 @@ static fc_status plan_blank(fc_sink *sink, const fc_image_spec *spec) {
 }
 
 void fc_sink_fetch(fc_sink *sink, const fc_ahead *ahead) {
-  const fc_ahead none = {0};
-  fc_fetch_begin(&sink->fetch, ahead ? ahead : &none, FC_MAX(sink->y.count, 1));
+  fc_fetch_begin(&sink->fetch, ahead, FC_MAX(sink->y.count, 1));
 }
 
 /* `to` says where rows go, and is completed. */

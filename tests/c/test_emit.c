@@ -80,8 +80,17 @@ static void check_picture(const fc_emit *emit, const picture *p, size_t offset) 
   CHECK_INT(fc_emitter_set(&emitter, emit, p->channels, p->wide), FC_OK);
   room = check_alloc(fc_emission_room(&emitter, p->w) + 64);
   fc_emission emission;
-  fc_emission_begin(&emission, &emitter, out, p->h, p->w, p->flip_y, p->flip_x, room);
-  for (int y = 0; y < p->h; y++) fc_emission_row(&emission, y, pixels + (size_t)y * stride);
+  const fc_ahead ahead = {pixels, stride, stride, p->h};
+  fc_emission_begin(&emission, &emitter, out, p->h, p->w, p->flip_y, p->flip_x, room,
+                    random_below(2) ? &ahead : NULL);
+  for (int y = 0, some; y < p->h; y += some) {
+    const uint8_t *row = pixels + (size_t)y * stride;
+    some = 1 + random_below(p->h - y);
+    if (some == 1)
+      fc_emission_row(&emission, y, row);
+    else
+      fc_emission_rows(&emission, y, row, stride, some);
+  }
   fc_emission_end(&emission);
   fc_stream_end();
 
@@ -148,14 +157,19 @@ static void test_ways(void) {
     uint8_t row[256 * 3 + FC_ROW_SLACK] = {0};
     for (int x = 0; x < 256; x++) memset(row + 3 * x, x, 3);
     float got[3][256], want[3][256];
-    uint8_t *const out[4] = {(uint8_t *)got[0], (uint8_t *)got[1], (uint8_t *)got[2]};
+    fc_fetch fetch = {.row = 0};
+    const fc_emit_rows rows = {.row = row,
+                               .count = 1,
+                               .width = 256,
+                               .out = {(uint8_t *)got[0], (uint8_t *)got[1], (uint8_t *)got[2]},
+                               .fetch = &fetch};
     uint8_t *const slow[4] = {(uint8_t *)want[0], (uint8_t *)want[1], (uint8_t *)want[2]};
     memset(got, 0, sizeof got);
     memset(want, 0, sizeof want);
     CHECK_CONTEXT("element %d scaling %d way %d std %g", emit.element, emit.scaling, emitter.way,
                   (double)emit.std[0]);
-    fc_emitter_row(&emitter, row, 256, 0, out, 0);
-    fc_emit_scalar.reals(&emitter, row, 256, 0, slow, 0);
+    fc_emitter_rows(&emitter, &rows);
+    fc_emit_scalar_reals(&emitter, row, 256, 0, slow);
     CHECK(memcmp(got, want, sizeof got) == 0);
   }
   static fc_emit plain = {.element = FC_FLOAT32, .channels = 1};
