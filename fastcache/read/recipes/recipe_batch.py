@@ -49,14 +49,14 @@ class _View:
             self.status, self.detail = status, detail
         plane = Plane(
             self._column.rows.spec,
-            self.output.emit(len(room.memory)),
+            self.output.emit(room.size),
             memory,
-            raw(found.offset),
-            raw(found.height),
-            raw(found.width),
+            found.offset,
+            found.height,
+            found.width,
             room.memory.numpy(),
-            raw(offset),
-            raw(length),
+            offset,
+            length,
             is_mask=self._column.is_mask,
             **found.files,
         )
@@ -64,9 +64,9 @@ class _View:
             [plane],
             self.output.raw_steps,
             keys.seed,
-            raw(keys.epoch),
-            raw(keys.sample),
-            raw(keys.occurrence),
+            keys.epoch,
+            keys.sample,
+            keys.occurrence,
             raw(status),
             raw(detail),
             damaged_needs_python=True,
@@ -114,7 +114,7 @@ class RecipeBatch:
             self._aside = Fetched(column.images, rows, np.flatnonzero(found.aside))
         self._jobs = [view.job(images.memory, found, keys) for view in self._views]
         read = int(found.height @ found.width.astype(np.int64)) * images.spec.pixel_bytes
-        written = sum(len(view.room.memory) for view in self._views)
+        written = sum(view.room.size for view in self._views)
         decodes = int((found.offset < 0).sum()) if found.files else 0
         self.size = written + read + _WORTH * decodes
 
@@ -135,8 +135,10 @@ class RecipeBatch:
         DecodeError
             Files that cannot be read any more, unless the dataset fills such samples with zeros.
         """
-        late = np.zeros(len(self._rows), np.bool_)
         stale = self._column.rows.stale(self._rows, self._found) if self._found.files else None
+        if stale is None and all(self._is_made(job) for job in self._jobs):
+            return
+        late = np.zeros(len(self._rows), np.bool_)
         if stale is not None:
             late |= stale
         is_file = self._found.offset < 0
@@ -153,6 +155,11 @@ class RecipeBatch:
             fetched = Fetched(self._column.images, self._rows, np.flatnonzero(late))
             fetched.fetch.run()
             self._make(fetched)
+
+    def _is_made(self, job: MakeJob) -> bool:
+        """Whether C has made every sample."""
+        done, failed, _ = job.progress()
+        return done == len(self._rows) and not failed
 
     def _make(self, fetched: "Fetched") -> None:
         """Make samples of the pixels that were fetched for them."""
