@@ -15,5 +15,5 @@ cdef class Plane:
     cdef int _check_places(self, int64_t room, int64_t out_room, int64_t data_room) except -1
 
 
-cdef object frozen(const uint8_t[::1] of, Py_ssize_t n, Py_ssize_t each, str what)
+cdef bytes frozen(object of, Py_ssize_t n, Py_ssize_t each, str what)
 cdef const _capi_recipe.fc_emit *emit_at(const uint8_t[::1] emit) except NULL

@@ -7,6 +7,7 @@ from fastcache._core.image import Spec
 from fastcache._core.paths import Paths
 
 _Bytes: TypeAlias = npt.NDArray[np.uint8]
+_Array: TypeAlias = npt.NDArray[Any]
 
 EMIT_BYTES: int
 PLAIN: int
@@ -23,17 +24,17 @@ class Plane:
         spec: Spec,
         emit: _Bytes,
         source: Any,
-        offset: _Bytes,
-        height: _Bytes,
-        width: _Bytes,
+        offset: _Array,
+        height: _Array,
+        width: _Array,
         out: _Bytes,
-        out_offset: _Bytes,
-        out_size: _Bytes,
+        out_offset: _Array,
+        out_size: _Array,
         *,
         is_mask: bool = False,
         paths: Paths | None = None,
         data: Any = None,
-        data_offset: _Bytes | None = None,
-        data_size: _Bytes | None = None,
-        before: _Bytes | None = None,
+        data_offset: _Array | None = None,
+        data_size: _Array | None = None,
+        before: _Array | None = None,
     ) -> None: ...

@@ -3,7 +3,8 @@
 What C trusts once it was checked is copied, so that nothing can change while threads are inside.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
@@ -38,12 +39,19 @@ cdef const _capi_recipe.fc_emit *emit_at(const uint8_t[::1] emit) except NULL:
     return record
 
 
-cdef object frozen(const uint8_t[::1] of, Py_ssize_t n, Py_ssize_t each, str what):
-    """A copy of n records of `each` bytes."""
-    if of is None or of.shape[0] != n * each:
-        size = None if of is None else of.shape[0]
-        raise ArgumentError(f"{what}: {size} bytes for {n} items of {each}")
-    return bytes(of)
+cdef bytes frozen(object of, Py_ssize_t n, Py_ssize_t each, str what):
+    """A copy of n records of `each` bytes, of a buffer of whatever type; n < 0: of any number."""
+    cdef Py_buffer buffer
+    if of is None:
+        raise ArgumentError(f"{what}: nothing, where items of {each} bytes are needed")
+    PyObject_GetBuffer(of, &buffer, PyBUF_SIMPLE)
+    try:
+        if buffer.len != n * each if n >= 0 else buffer.len % each:
+            many = f"{n} items" if n >= 0 else "items"
+            raise ArgumentError(f"{what}: {buffer.len} bytes for {many} of {each}")
+        return PyBytes_FromStringAndSize(<const char *> buffer.buf, buffer.len)
+    finally:
+        PyBuffer_Release(&buffer)
 
 
 cdef int check_run(int64_t at, int64_t size, int64_t room, Py_ssize_t item, str what) except -1:
@@ -57,7 +65,7 @@ cdef int check_run(int64_t at, int64_t size, int64_t room, Py_ssize_t item, str 
 cdef class Plane:
     """One image or mask column of a batch of N samples, decoded in memory or files.
 
-    Arrays of numbers are given as views of their bytes, and copied.
+    Arrays of numbers are copied; their types are not looked at, only their bytes.
 
     Parameters
     ----------
@@ -66,12 +74,12 @@ cdef class Plane:
     emit : uint8 view of one `fc_emit` record
     source : uint8 buffer
         Where decoded samples lie.
-    offset : int64 [N] as bytes
+    offset : int64 [N]
         Of each sample's first byte within `source`; -1: it is a file.
-    height, width : int32 [N] as bytes
+    height, width : int32 [N]
         Of decoded samples; of files: of the image, oriented if `spec` says so.
     out : writable uint8 buffer
-    out_offset, out_size : int64 [N] as bytes
+    out_offset, out_size : int64 [N]
         Place and bytes of each finished sample; its status says if it would take others.
     is_mask : bool
         Only moved, by the nearest pixel: no colours, nothing erased.
@@ -79,9 +87,9 @@ cdef class Plane:
         Of files; only those that do not lie in `data` are read.
     data : uint8 buffer, optional
         Where files lie already.
-    data_offset, data_size : int64 [N] as bytes, with `data`
+    data_offset, data_size : int64 [N], with `data`
         A size of -1: the file is read from its path.
-    before : uint8 view of N `fc_stage` records, optional
+    before : N `fc_stage` records, optional
         What `store=` does to files.
 
     Raises
@@ -92,16 +100,13 @@ cdef class Plane:
     """
 
     def __init__(self, Spec spec, const uint8_t[::1] emit, const uint8_t[::1] source,
-                 const uint8_t[::1] offset, const uint8_t[::1] height, const uint8_t[::1] width,
-                 uint8_t[::1] out, const uint8_t[::1] out_offset, const uint8_t[::1] out_size, *,
+                 offset, height, width, uint8_t[::1] out, out_offset, out_size, *,
                  bint is_mask=False, Paths paths=None, const uint8_t[::1] data=None,
-                 const uint8_t[::1] data_offset=None, const uint8_t[::1] data_size=None,
-                 const uint8_t[::1] before=None):
+                 data_offset=None, data_size=None, before=None):
         if self.keep is not None:
             raise ArgumentError("a Plane is set up once")
-        if offset is None or offset.shape[0] % sizeof(int64_t):
-            raise ArgumentError("offset: give the bytes of N int64 numbers")
-        cdef Py_ssize_t n = offset.shape[0] // sizeof(int64_t)
+        places = frozen(offset, -1, sizeof(int64_t), "offset")
+        cdef Py_ssize_t n = PyBytes_GET_SIZE(places) // sizeof(int64_t)
         cdef _capi_recipe.fc_plane *plane = &self.plane
         memset(plane, 0, sizeof(self.plane))
         self.count = n
@@ -109,7 +114,6 @@ cdef class Plane:
         plane.emit = emit_at(emit)[0]
         self._check_kind(spec, is_mask)
         plane.is_mask = is_mask
-        places = frozen(offset, n, sizeof(int64_t), "offset")
         heights = frozen(height, n, sizeof(int32_t), "height")
         widths = frozen(width, n, sizeof(int32_t), "width")
         starts = frozen(out_offset, n, sizeof(int64_t), "out_offset")

@@ -74,8 +74,8 @@ cdef class MakeJob:
         A list: the planes are views of the first one's images. A file is read once for all of them,
         and decoded once where that is less work.
     seed : int
-    epoch, sample : uint64 [N] as bytes, copied
-    occurrence : uint32 [N] as bytes, copied
+    epoch, sample : uint64 [N], copied
+    occurrence : uint32 [N], copied
         With `seed` what all random numbers of a sample follow from.
     status, detail : int32 arrays [N] as bytes; items whose status is not PENDING are passed over
         A step that cannot be done to a sample is ARGUMENT, with the step's number as detail.
@@ -95,9 +95,9 @@ cdef class MakeJob:
     cdef _capi_recipe.fc_plane planes[16]
     cdef object keep
 
-    def __init__(self, planes, steps, uint64_t seed, const uint8_t[::1] epoch,
-                 const uint8_t[::1] sample, const uint8_t[::1] occurrence, uint8_t[::1] status,
-                 uint8_t[::1] detail, *, uint8_t[::1] maps=None, bint damaged_needs_python=False):
+    def __init__(self, planes, steps, uint64_t seed, epoch, sample, occurrence,
+                 uint8_t[::1] status, uint8_t[::1] detail, *, uint8_t[::1] maps=None,
+                 bint damaged_needs_python=False):
         if self.keep is not None:
             raise ArgumentError("a MakeJob is set up once")
         cdef list given = list(planes)

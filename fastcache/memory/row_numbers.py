@@ -38,9 +38,12 @@ class AllRows:
         if isinstance(index, slice):
             return np.arange(*index.indices(self._count), dtype=np.int64)
         if isinstance(index, np.ndarray):
-            if index.size and (index.min() < -self._count or index.max() >= self._count):
-                raise IndexError(f"rows {index.min()}..{index.max()} of {self._count}")
-            rows: NDArray[np.int64] = np.where(index < 0, index + self._count, index)
+            rows: NDArray[np.int64] = index.astype(np.int64, casting="same_kind")
+            # One look tells that no row is negative: as unsigned numbers those are the largest.
+            if rows.size and rows.view(np.uint64).max() >= self._count:
+                if rows.min() < -self._count or rows.max() >= self._count:
+                    raise IndexError(f"rows {rows.min()}..{rows.max()} of {self._count}")
+                rows[rows < 0] += self._count
             return rows
         return range(self._count)[index]
 

@@ -19,6 +19,9 @@ def positions_of(indices: Sequence[SupportsIndex], count: int) -> Rows:
             far = (index for index in map(operator.index, indices) if not -count <= index < count)
             raise outside(next(far), count) from None
     positions = positions.astype(np.int64, copy=False)
+    # One look tells that none is negative: as unsigned numbers those are the largest.
+    if not len(positions) or positions.view(np.uint64).max() < count:
+        return positions
     beyond = (positions < -count) | (positions >= count)
     if beyond.any():
         raise outside(int(positions[beyond][0]), count)

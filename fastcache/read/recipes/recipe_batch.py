@@ -44,14 +44,14 @@ class _View:
             offset, length = offset[at], length[at]
         return Plane(
             self._column.rows.spec,
-            self.output.emit(len(room.memory)),
+            self.output.emit(room.size),
             memory,
-            raw(found.offset),
-            raw(found.height),
-            raw(found.width),
+            found.offset,
+            found.height,
+            found.width,
             room.memory.numpy(),
-            raw(offset),
-            raw(length),
+            offset,
+            length,
             is_mask=self._column.is_mask,
             **found.files,
         )
@@ -81,9 +81,9 @@ def _job(
         planes,
         steps,
         keys.seed,
-        raw(keys.epoch),
-        raw(keys.sample),
-        raw(keys.occurrence),
+        keys.epoch,
+        keys.sample,
+        keys.occurrence,
         raw(view.status),
         raw(view.detail),
         damaged_needs_python=True,
@@ -135,7 +135,7 @@ class RecipeBatch:
         views = self._views
         self._jobs = [self._job_of(views[k : k + together]) for k in range(0, len(views), together)]
         read = int(found.height @ found.width.astype(np.int64)) * images.spec.pixel_bytes
-        written = sum(len(view.room.memory) for view in self._views)
+        written = sum(view.room.size for view in self._views)
         decodes = int((found.offset < 0).sum()) if found.files else 0
         self.size = written + read + _WORTH * decodes
 
@@ -165,8 +165,10 @@ class RecipeBatch:
         DecodeError
             Files that cannot be read any more, unless the dataset fills such samples with zeros.
         """
-        late = np.zeros(len(self._rows), np.bool_)
         stale = self._column.rows.stale(self._rows, self._found) if self._found.files else None
+        if stale is None and all(self._is_made(job) for job in self._jobs):
+            return
+        late = np.zeros(len(self._rows), np.bool_)
         if stale is not None:
             late |= stale
         is_file = self._found.offset < 0
@@ -184,6 +186,11 @@ class RecipeBatch:
             fetched = Fetched(self._column.images, self._rows, np.flatnonzero(late))
             fetched.fetch.run()
             self._make(fetched)
+
+    def _is_made(self, job: MakeJob) -> bool:
+        """Whether C has made every sample."""
+        done, failed, _ = job.progress()
+        return done == len(self._rows) and not failed
 
     def _make(self, fetched: "Fetched") -> None:
         """Make samples of the pixels that were fetched for them."""

@@ -95,8 +95,9 @@ class Output:
             height, width = self.size
             each = height * width * self._pixel
             memory = new_bytes(count * each)
-            batch = self._shaped(memory.view(self.dtype), count, height, width)
-            return Room(memory, batch, *self._places(count, each))
+            typed = memory if self.dtype is torch.uint8 else memory.view(self.dtype)
+            batch = self._shaped(typed, count, height, width)
+            return Room(memory, count * each, batch, *self._places(count, each))
         assert sizes is not None
         made = self.made_sizes(sizes)
         large = made.max(axis=1) > MOST_PIXELS
@@ -105,7 +106,8 @@ class Output:
             made = np.where(large[:, None], 0, made)
         lengths = made.prod(axis=1) * self._pixel
         ends = np.cumsum(lengths)
-        memory = new_bytes(sum(lengths.tolist()))  # which may be more than an int64
+        total = sum(lengths.tolist())  # which may be more than an int64
+        memory = new_bytes(total)
         typed = memory.view(self.dtype)
         itemsize = self.dtype.itemsize
         values = [
@@ -117,7 +119,7 @@ class Output:
                 strict=True,
             )
         ]
-        return Room(memory, values, ends - lengths, lengths)
+        return Room(memory, total, values, ends - lengths, lengths)
 
     def _places(self, count: int, each: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return offsets and sizes in a batch of equal results; kept for the next of its length."""
@@ -141,7 +143,8 @@ class Room:
 
     Attributes
     ----------
-    memory : uint8 tensor
+    memory : uint8 tensor (size,)
+    size : int
     values : tensor (count, ...) or list of tensors
         Over it.
     offset, length : int64 arrays (count,)
@@ -151,11 +154,13 @@ class Room:
     def __init__(
         self,
         memory: torch.Tensor,
+        size: int,
         values: torch.Tensor | list[torch.Tensor],
         offset: npt.NDArray[np.int64],
         length: npt.NDArray[np.int64],
     ) -> None:
         self.memory = memory
+        self.size = size
         self.values = values
         self.offset = offset
         self.length = length

@@ -177,9 +177,9 @@ class KeptImages(ImageRows):
         return {
             "paths": self._paths(rows, absent),
             "data": kept.encoded.values,
-            "data_offset": raw(offset),
-            "data_size": raw(size),
-            "before": raw(before),
+            "data_offset": offset,
+            "data_size": size,
+            "before": before,
         }
 
     def _paths(self, rows: Rows, absent: npt.NDArray[np.bool_]) -> Paths:
