@@ -14,8 +14,9 @@ from fastcache._core.threads import resolve_threads
 from fastcache.errors import ArgumentError
 from fastcache.read.device import cuda
 from fastcache.read.device.moving import Mover
+from fastcache.read.loading.batch_makers import BatchMaker, Made, WorkerBatches
 from fastcache.read.loading.loader_device import check_device, mover_of
-from fastcache.read.loading.loader_iterator import BatchMaker, LoaderIterator, Made, WorkerBatches
+from fastcache.read.loading.loader_iterator import LoaderIterator
 from fastcache.read.loading.loader_state import Resumable
 from fastcache.read.loading.prefetch import Ahead, checked_count
 from fastcache.read.loading.turns import Batches, Turn, Turns, asked_one_by_one
@@ -209,7 +210,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
         made: Ahead[Made]
         if self.num_workers:
             # With a device, so that copies begin before they are asked for.
-            workers = WorkerBatches(mover)
+            workers = WorkerBatches(mover, turn, self._turns if self.persistent_workers else None)
             made = Ahead(workers, 0 if mover is None else ahead)
             begin = partial(workers.begin, partial(self._begin_workers, turn))
         else:
@@ -225,9 +226,7 @@ worker_init_fn, multiprocessing_context, generator, persistent_workers, pin_memo
 
     def _begin_workers(self, turn: Turn) -> Iterator[Any]:
         """Begin an iteration of ``DataLoader``'s own, which asks for batches at once."""
-        with self._turns.lock:
-            self._turns.begin(turn)
-            self._turns.starting = turn
+        with self._turns.beginning(turn):
             return super().__iter__()
 
     def _maker(self, mover: Mover | None, turn: Turn) -> BatchMaker:

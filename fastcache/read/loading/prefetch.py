@@ -59,6 +59,14 @@ def checked_count(count: Any, timeout: float) -> int:
     return int(count)
 
 
+class NotYet(BaseException):
+    """No batch was made, for an error that is not one of the batch: it may come all the same."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 def _nothing() -> None:
     return None
 

@@ -4,7 +4,9 @@ import os
 import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -45,8 +47,10 @@ class Turn:
         Samples of the batches that were begun and not delivered.
     run : Run or None
         What the sampler knows of this iteration, if it is an ArenaSampler.
+    exhausted : bool
+        Whether its samplers have nothing more.
     ended : bool
-        Whether it was told that there is nothing more.
+        Whether it was told that there is nothing more, and had all that its samplers gave.
     meter : Meter
     """
 
@@ -59,6 +63,7 @@ class Turn:
     samples: int = 0
     sizes: deque[int] = field(default_factory=deque)
     run: Run | None = None
+    exhausted: bool = False
     ended: bool = False
     meter: Meter = field(default_factory=Meter)
 
@@ -132,8 +137,7 @@ class Turns:
         if turn.number is None:
             following = self.epoch if self.begun is None else self.number(self.begun) + 1
             turn.told = told_to(self.dataset)
-            heard = self.heard or (None,) * len(turn.told)
-            pairs = zip(turn.told, heard, strict=True)
+            pairs = zip_longest(turn.told, self.heard)  # a ConcatDataset may have got parts since
             news = [told.epoch for told, old in pairs if told is not None and told != old]
             turn.number = news[0] if news else following
             if turn.number != following:
@@ -146,6 +150,21 @@ class Turns:
             turn.epoch = self.number(turn)
             turn.batches = turn.skip
             self.begun, self.skip, self.heard = turn, 0, turn.told
+
+    @contextmanager
+    def beginning(self, turn: Turn) -> Iterator[None]:
+        """Within it DataLoader's own iterator begins; if that fails, all is as it was before."""
+        with self.lock:
+            before = self.begun, self.skip, self.heard
+            self.begin(turn)
+            self.starting = turn
+            try:
+                yield
+            except BaseException:
+                self.begun, self.skip, self.heard = before
+                turn.number, turn.run = None, None
+                turn.sizes.clear()
+                raise
 
 
 class Batches:
@@ -203,6 +222,7 @@ class Batches:
                 yield Sent(indices, turn.epoch, count, times)
             with in_hearing(turn):
                 indices = next(source, _END)
+        turn.exhausted = True
 
 
 def asked_one_by_one(dataset: Any) -> bool:
