@@ -248,6 +248,27 @@ def test_samplers_with_an_epoch_or_a_generator_go_on_when_set_back():
     assert taken(resumed)[1] == joined(part.tolist() for part in batches)
 
 
+def test_samplers_derived_from_ours_that_iterate_otherwise_count_batches():
+    """What they give is more, or less, than what the state of ours tells."""
+
+    class Twice(fc.ArenaSampler):
+        def __iter__(self):
+            for index in super().__iter__():
+                yield index
+                yield index
+
+    def loader():
+        return fc.ArenaLoader(Plain(COUNT), 4, sampler=Twice(Plain(COUNT), rank=0, world=1))
+
+    first = loader()
+    batches, _ = taken(first, 5)
+    state = through_json(first.state_dict())
+    assert state == {"epoch": 0, "batches": 5, "batch_size": 4}
+    again = loader()
+    again.load_state_dict(state)
+    assert taken(again)[1] == joined(part.tolist() for part in batches)
+
+
 def test_batch_samplers_of_ones_own_count_batches():
     batches = [[1, 2, 3], [4], [5, 6], [7]]
     loader = fc.ArenaLoader(Plain(COUNT), batch_sampler=batches)

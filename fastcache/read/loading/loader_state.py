@@ -38,7 +38,9 @@ class Resumable:
     @property
     def _arena_sampler(self) -> ArenaSampler | None:
         sampler = self._plain_sampler
-        return sampler if isinstance(sampler, ArenaSampler) else None
+        # A class derived from it that iterates otherwise gives what its state does not tell.
+        is_ours = isinstance(sampler, ArenaSampler)
+        return sampler if is_ours and type(sampler).__iter__ is ArenaSampler.__iter__ else None
 
     @property
     def _size(self) -> int | None:
