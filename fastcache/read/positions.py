@@ -11,6 +11,8 @@ from fastcache.read.columns.columns import Rows
 
 def positions_of(indices: Sequence[SupportsIndex], count: int) -> Rows:
     """Return indices as int64 array of 0..count-1."""
+    if isinstance(indices, list):
+        indices = indices[:]  # of a derived class too NumPy does not take the items one by one then
     positions = np.asarray(indices)
     if positions.dtype.kind != "i" or positions.ndim != 1:  # tensors, bools, unsigned; not floats
         try:

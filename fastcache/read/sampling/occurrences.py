@@ -63,16 +63,15 @@ class Occurrences:
             None if all are 0.
         """
         self._taken += n
-        if once and self._as_told:
+        if self._as_told and (once or self._dataset._keys_in_use() is None):
             return None
         try:
-            numbers = numbers_of(indices, n)
-            origins = self._origins.of(numbers)
+            parts = self._parts(numbers_of(indices, n))
         except (TypeError, ValueError, IndexError, OverflowError):
             # Of a kind that only the dataset knows, or wrong, which it will say.
             return np.arange(self._taken - n, self._taken).astype(np.uint32)
         times = np.zeros(n, np.uint32)
-        for by, total, numbers, at in _together([_counted(origin) for origin in origins]):
+        for by, total, numbers, at in parts:
             if by is None:
                 continue
             visits = self._visit(id(by), total, numbers)
@@ -84,6 +83,12 @@ class Occurrences:
                     numbers.astype(np.uint64) + np.uint64(1), visits.astype(np.uint64)
                 )
         return times if times.any() else None
+
+    def _parts(self, numbers: Rows) -> "list[_Counted]":
+        """Return what is counted by what; raise IndexError for a sample that is not there."""
+        if self._as_told:  # without a wrapper around it
+            return [_counted(Origin(self._dataset, numbers, np.arange(len(numbers))))]
+        return _together([_counted(origin) for origin in self._origins.of(numbers)])
 
     def _visit(self, whose: int, count: int | None, rows: Rows) -> Times:
         if count is None:
